@@ -1,0 +1,245 @@
+"""Every column once, every table as an ordered list of columns. Polars schema, expectations and dictionary follow from here.
+
+Endings: `_at` UTC instant · `_on` Shanghai date (text, YYYY-MM-DD) · `_id` stable hash or name · `_n` count · `_p` probability 0-1 ·
+`_h` hours · `is_/has_` boolean.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from warehouse import vocabulary as words
+
+AT = pl.Datetime("us", "UTC")
+TEXT, COUNT, REAL, FLAG, LIST = pl.String(), pl.Int64(), pl.Float64(), pl.Boolean(), pl.List(pl.String())
+
+
+@dataclass(frozen=True)
+class Column:
+    """One meaning, wherever it appears. `low`/`high` bound numbers, `longest` bounds text (characters)."""
+
+    name: str
+    dtype: pl.DataType
+    meaning: str
+    values: tuple[str, ...] | None = None
+    low: float | None = None
+    high: float | None = None
+    longest: int | None = None
+    pattern: str | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """`key` is unique; `clock` is our clock (as-of reads keep rows with clock ≤ as_of); partitions are its Shanghai days.
+
+    `optional` columns may be null, all others may not.
+    """
+
+    name: str
+    meaning: str
+    key: tuple[str, ...]
+    clock: str
+    columns: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+
+
+def _ids() -> list[Column]:
+    return [
+        Column("fetch_id", TEXT, "one answer of one site: hash of source, url and fetch time; imports: of file and row"),
+        Column("post_id", TEXT, "hash of source and native id, or of the canonical url"),
+        Column("parent_id", TEXT, "post this one answers or reposts"),
+        Column("root_id", TEXT, "post the thread or cascade starts from"),
+        Column("event_id", TEXT, "hash of the event's first post; stays the same across days"),
+        Column("warning_id", TEXT, "hash of event, level and day"),
+        Column("hospital_id", TEXT, "id in conf/hospitals.yml; `*` where the watch-list is every hospital"),
+        Column("verdict_id", TEXT, "hash of warning, person and time"),
+        Column("delivery_id", TEXT, "hash of list, channel and part"),
+        Column("row_id", TEXT, "key of the row that was set aside, or its position in the file"),
+        Column("run_id", TEXT, "the run that wrote the row: flow and as_of"),
+    ]
+
+
+def _times() -> list[Column]:
+    return [
+        Column("fetched_at", AT, "when the answer arrived (our clock)"),
+        Column("published_at", AT, "when the author published it (their clock)"),
+        Column("first_seen_at", AT, "when we first saw it (our clock)"),
+        Column("observed_at", AT, "when its counts were read (our clock)"),
+        Column("as_of", AT, "the instant the run looks back from; nothing later is known to it"),
+        Column("first_post_at", AT, "first post of the event, by their clock"),
+        Column("last_post_at", AT, "latest post of the event, by their clock"),
+        Column("resolve_at", AT, "when the forecast is decided"),
+        Column("resolved_at", AT, "when the outcome was decided (our clock)"),
+        Column("due_at", AT, "when the playbook wants the first response"),
+        Column("sent_at", AT, "when a list or alert left"),
+        Column("said_at", AT, "when a person gave the verdict"),
+        Column("set_aside_at", AT, "when the row was quarantined (our clock)"),
+        Column("last_ok_at", AT, "last time the source answered"),
+        Column("day_on", TEXT, "Shanghai day of the table's clock: the partition", pattern=r"^\d{4}-\d{2}-\d{2}$"),
+    ]
+
+
+def _posts() -> list[Column]:
+    return [
+        Column("source", TEXT, "id of the source's card, or import:<name>"),
+        Column("platform", TEXT, "where the public reads it", values=tuple(words.PLATFORMS)),
+        Column("kind", TEXT, "what sort of text", values=tuple(words.KINDS)),
+        Column("url", TEXT, "canonical address", longest=2000),
+        Column("author_hash", TEXT, "HMAC of platform and user id; never the name"),
+        Column("author_kind", TEXT, "who speaks", values=tuple(words.AUTHOR_KINDS)),
+        Column("is_verified", FLAG, "the platform vouches for the author"),
+        Column("followers_n", COUNT, "followers when seen", low=0, high=2e9),
+        Column("region", TEXT, "province the platform shows, nothing finer", longest=20),
+        Column("title", TEXT, "headline, personal data masked", longest=500),
+        Column("text", TEXT, "body, personal data masked", longest=50_000),
+        Column("published_precision", TEXT, "how exact published_at is", values=tuple(words.PRECISIONS)),
+        Column("reposts_n", COUNT, "reposts or shares so far", low=0, high=1e10),
+        Column("comments_n", COUNT, "comments or answers so far", low=0, high=1e10),
+        Column("likes_n", COUNT, "likes so far", low=0, high=1e10),
+        Column("views_n", COUNT, "views so far", low=0, high=1e12),
+        Column("board_rank", COUNT, "place on a hot board, 1 is top", low=1, high=1000),
+        Column("heat", REAL, "the board's own heat figure", low=0, high=1e12),
+    ]
+
+
+def _fetches() -> list[Column]:
+    return [
+        Column("http_status", COUNT, "answer code; null if none came", low=100, high=599),
+        Column("reason", TEXT, "why we got, or did not get, something", values=tuple(words.FETCH_REASONS)),
+        Column("detail", TEXT, "one line for an engineer", longest=500),
+        Column("bytes_n", COUNT, "size of the answer's body", low=0),
+        Column("items_n", COUNT, "items read from it", low=0),
+        Column("sha256", TEXT, "of the body as archived", pattern=r"^[0-9a-f]{64}$"),
+        Column("warc_file", TEXT, "archive file under the warehouse root"),
+        Column("warc_offset", COUNT, "where the record starts", low=0),
+    ]
+
+
+def _readings() -> list[Column]:
+    return [
+        Column("campus", TEXT, "院区"),
+        Column("department", TEXT, "科室"),
+        Column("person", TEXT, "key person named"),
+        Column("evidence", TEXT, "the words that made us think so", longest=500),
+        Column("confidence_p", REAL, "how sure the mention is", low=0, high=1),
+        Column("status", TEXT, "confirmed, or alias without place evidence", values=tuple(words.MENTION_STATUSES)),
+        Column("model_version", TEXT, "name and hash of the model that said so"),
+        Column("relevant_p", REAL, "the text judges a hospital, its people or the health system", low=0, high=1),
+        Column("negative_p", REAL, "sentiment toward the medical side", low=0, high=1),
+        Column("neutral_p", REAL, "sentiment toward the medical side", low=0, high=1),
+        Column("positive_p", REAL, "sentiment toward the medical side", low=0, high=1),
+        Column("category", TEXT, "main crisis type", values=tuple(words.CATEGORIES)),
+        Column("category_p", REAL, "probability of that category", low=0, high=1),
+    ]
+
+
+def _events() -> list[Column]:
+    return [
+        Column("posts_n", COUNT, "posts known of the event", low=0),
+        Column("authors_n", COUNT, "distinct known authors", low=0),
+        Column("platforms", LIST, "platforms it was seen on, sorted"),
+        Column("growth", REAL, "posts of the last 24 h over posts of the 24 h before, both + 1", low=0),
+        Column("horizon_h", COUNT, "hours ahead", low=1, high=168),
+        Column("escalates_p", REAL, "calibrated probability that the rule holds at resolve_at", low=0, high=1),
+        Column("expected_n", REAL, "expected size at the horizon, in the unit the rule names", low=0),
+        Column("low_n", REAL, "80 % interval, lower end", low=0),
+        Column("high_n", REAL, "80 % interval, upper end", low=0),
+        Column("drivers", LIST, "what moved the forecast most, in PR's words"),
+        Column("resolve_rule", TEXT, "what would prove it right, on data alone"),
+        Column("level", COUNT, "level number in the hospital's own scheme", low=1, high=5),
+        Column("severity", TEXT, "the severity word of the scheme, always printed beside the number"),
+        Column("rank", COUNT, "place on the list", low=1),
+        Column("reasons", LIST, "why this level, in PR's words"),
+        Column("owner_role", TEXT, "who acts"),
+        Column("plan_version", TEXT, "hash of the playbook in force"),
+        Column("is_drill", FLAG, "演练: constructed or replayed, never real"),
+    ]
+
+
+def _records() -> list[Column]:
+    return [
+        Column("channel", TEXT, "file, mail, 企业微信 …"),
+        Column("receipt", TEXT, "what the channel answered", longest=500),
+        Column("is_sent", FLAG, "it left"),
+        Column("outcome", TEXT, "how it ended", values=tuple(words.OUTCOMES)),
+        Column("observed_n", REAL, "the figure the rule was decided on"),
+        Column("person_role", TEXT, "role of the person on the desk"),
+        Column("verdict", TEXT, "claimed, false_alarm, regraded, resolved"),
+        Column("note", TEXT, "what the person wrote", longest=2000),
+        Column("table_name", TEXT, "table the row was meant for"),
+        Column("quarantine_reason", TEXT, "first rule the row broke", values=tuple(words.QUARANTINE_REASONS)),
+        Column("column_name", TEXT, "column that broke it"),
+        Column("row", TEXT, "the row as JSON, personal data already masked", longest=200_000),
+        Column("coverage_status", TEXT, "how the source did", values=tuple(words.COVERAGE_STATUSES)),
+        Column("expected_n_low", COUNT, "daily floor of the source's card", low=0),
+        Column("fetches_n", COUNT, "requests made", low=0),
+        Column("got_n", COUNT, "items that concern us", low=0),
+        Column("landed_n", COUNT, "items that were new", low=0),
+        Column("quarantined_n", COUNT, "items set aside", low=0),
+    ]
+
+
+COLUMNS: dict[str, Column] = {
+    c.name: c for c in _ids() + _times() + _posts() + _fetches() + _readings() + _events() + _records()
+}
+
+_TABLES = [
+    Table("fetches", "every answer of every site, with its reason code and where its bytes lie", ("fetch_id",), "fetched_at",
+          ("fetch_id", "source", "url", "fetched_at", "http_status", "reason", "detail", "bytes_n", "items_n", "sha256", "warc_file", "warc_offset"),
+          ("http_status", "detail", "sha256", "warc_file", "warc_offset")),
+    Table("posts", "what the public said, once each", ("post_id",), "first_seen_at",
+          ("post_id", "source", "platform", "kind", "parent_id", "root_id", "url", "author_hash", "author_kind", "is_verified", "followers_n",
+           "region", "title", "text", "published_at", "published_precision", "first_seen_at", "fetch_id"),
+          ("parent_id", "root_id", "url", "author_hash", "author_kind", "is_verified", "followers_n", "region", "title", "published_at")),
+    Table("raw_items", "landing files of one run, before the gate; each item becomes a post and an observation", ("post_id", "observed_at"), "observed_at",
+          ("post_id", "source", "platform", "kind", "parent_id", "root_id", "url", "author_hash", "author_kind", "is_verified", "followers_n",
+           "region", "title", "text", "published_at", "published_precision", "first_seen_at", "observed_at", "reposts_n", "comments_n", "likes_n",
+           "views_n", "board_rank", "heat", "fetch_id"),
+          ("parent_id", "root_id", "url", "author_hash", "author_kind", "is_verified", "followers_n", "region", "title", "published_at",
+           "reposts_n", "comments_n", "likes_n", "views_n", "board_rank", "heat")),
+    Table("observations", "counts of a post at a moment", ("post_id", "observed_at"), "observed_at",
+          ("post_id", "observed_at", "reposts_n", "comments_n", "likes_n", "views_n", "board_rank", "heat", "fetch_id"),
+          ("reposts_n", "comments_n", "likes_n", "views_n", "board_rank", "heat")),
+    Table("mentions", "which hospital a post speaks of", ("post_id", "hospital_id"), "first_seen_at",
+          ("post_id", "hospital_id", "campus", "department", "person", "evidence", "confidence_p", "status", "first_seen_at"),
+          ("campus", "department", "person")),
+    Table("scores", "what the classifier read in a post", ("post_id", "model_version"), "first_seen_at",
+          ("post_id", "model_version", "relevant_p", "negative_p", "neutral_p", "positive_p", "category", "category_p", "first_seen_at")),
+    Table("events", "posts about one happening, as known at as_of", ("event_id", "as_of"), "as_of",
+          ("event_id", "as_of", "hospital_id", "title", "category", "first_post_at", "last_post_at", "posts_n", "authors_n", "platforms", "growth")),
+    Table("event_posts", "which posts make an event, as known at as_of", ("event_id", "post_id", "as_of"), "as_of",
+          ("event_id", "post_id", "as_of")),
+    Table("forecasts", "will it escalate, and what would prove it", ("event_id", "as_of", "horizon_h"), "as_of",
+          ("event_id", "as_of", "horizon_h", "escalates_p", "expected_n", "low_n", "high_n", "drivers", "model_version", "resolve_rule", "resolve_at")),
+    Table("warnings", "the graded list of a day", ("warning_id",), "as_of",
+          ("warning_id", "event_id", "hospital_id", "as_of", "level", "severity", "rank", "title", "category", "department", "escalates_p",
+           "reasons", "owner_role", "due_at", "plan_version", "is_drill"),
+          ("department", "escalates_p")),
+    Table("deliveries", "what left, by which channel", ("delivery_id",), "sent_at",
+          ("delivery_id", "as_of", "channel", "is_sent", "receipt", "sent_at"), ("receipt",)),
+    Table("outcomes", "how each forecast ended, by its own rule", ("event_id", "as_of", "horizon_h"), "resolved_at",
+          ("event_id", "as_of", "horizon_h", "outcome", "observed_n", "detail", "resolved_at"), ("observed_n", "detail")),
+    Table("verdicts", "what people decided on the desk", ("verdict_id",), "said_at",
+          ("verdict_id", "warning_id", "verdict", "level", "person_role", "note", "said_at"), ("level", "note")),
+    Table("quarantine", "rows set aside, with the reason", ("table_name", "row_id", "quarantine_reason"), "set_aside_at",
+          ("table_name", "row_id", "source", "quarantine_reason", "column_name", "detail", "row", "set_aside_at"), ("source", "detail")),
+    Table("coverage", "how each source did in a run", ("source", "as_of"), "as_of",
+          ("source", "as_of", "coverage_status", "reason", "detail", "expected_n_low", "fetches_n", "got_n", "landed_n", "quarantined_n", "last_ok_at"),
+          ("detail", "last_ok_at")),
+]  # fmt: skip
+
+# Every row says which run wrote it, and lies in the partition of its own clock.
+TABLES: dict[str, Table] = {
+    t.name: Table(t.name, t.meaning, t.key, t.clock, (*t.columns, "run_id", "day_on"), t.optional) for t in _TABLES
+}
+
+
+def polars_schema(table: str) -> pl.Schema:
+    """Ordered name -> dtype of a table."""
+    return pl.Schema({name: COLUMNS[name].dtype for name in TABLES[table].columns})
+
+
+def empty(table: str) -> pl.DataFrame:
+    return pl.DataFrame(schema=polars_schema(table))

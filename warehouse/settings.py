@@ -1,0 +1,73 @@
+"""Where things are and what secrets are called. Read from the environment and conf/settings.yml; nothing happens on import.
+
+Environment wins over the file; names are GUANCHAO_ROOT, GUANCHAO_DRILL, …
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+OFF_SWITCHES = {  # no library of ours calls home; each name is documented by its library (docs/operations.md)
+    "DO_NOT_TRACK": "true",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_LOGGING_LEVEL": "WARNING",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "OPENVINO_TELEMETRY": "0",
+}
+
+
+class ConfigProblem(Exception):
+    """A file people edit is wrong; the message names file, place and fix."""
+
+
+class Settings(BaseSettings):
+    """One hospital's (or one authority's) platform."""
+
+    model_config = SettingsConfigDict(env_prefix="GUANCHAO_", extra="forbid")
+
+    conf: Path = PROJECT / "conf" / "drill"
+    root: Path = Path("data/drill")
+    name: str = "观潮"
+    drill: bool = False
+    scenario: str | None = None
+    event_window_days: int = 30
+    list_days: int = 2
+    author_secret: SecretStr = SecretStr("")
+
+    @property
+    def warehouse(self) -> Path:
+        return self.root / "warehouse"
+
+    @property
+    def published(self) -> Path:
+        return self.root / "published"
+
+
+def load_settings(conf: Path, **overrides: Any) -> Settings:
+    """Settings of a conf folder: keyword > environment > conf/settings.yml > default."""
+    path = conf / "settings.yml"
+    if not conf.is_dir():
+        raise ConfigProblem(f"{conf}: 没有这个配置目录 / no such conf folder; copy conf/hospital and edit it")
+    try:
+        said = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
+    except (yaml.YAMLError, UnicodeDecodeError) as problem:
+        raise ConfigProblem(f"{path}: not readable YAML: {problem}") from problem
+    if not isinstance(said, dict | None):
+        raise ConfigProblem(f"{path}: expected `name: value` lines")
+    from_environment = Settings().model_dump(exclude_unset=True)
+    try:
+        return Settings(**{**(said or {}), **from_environment, **overrides, "conf": conf})
+    except ValueError as problem:
+        raise ConfigProblem(f"{path}: {problem}") from problem
