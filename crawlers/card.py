@@ -1,0 +1,139 @@
+"""A source's identity card: who owns it, where it is, how often and how gently we ask, and on what basis. Read from conf/sources.yml."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import yaml
+
+from warehouse.settings import ConfigProblem
+from warehouse.vocabulary import AUTHOR_KINDS, PLATFORMS
+
+KINDS = ("feed", "article", "newsnow", "liuyan")
+_HOLE = re.compile(r"\{(\w+)\}")
+_ID = re.compile(r"[a-z][a-z0-9_]*")
+
+
+@dataclass(frozen=True)
+class Card:
+    """`floor`/`ceiling`: items a day below which the source counts as quiet, above which as flooding. `delay_s`: between two requests.
+
+    `options` are the kind's own words; each spider's docstring lists its own. `hosts` in options: further hosts of the same site.
+    """
+
+    id: str
+    kind: str
+    title: str
+    owner: str
+    platform: str
+    urls: tuple[str, ...]
+    cadence_minutes: int = 60
+    max_age_h: int = 48
+    floor: int = 0
+    ceiling: int = 10_000
+    delay_s: float = 5.0
+    robots_note: str = ""
+    basis: str = ""
+    enabled: bool = True
+    author_kind: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """host or host:port of every address this source may be asked at; redirects elsewhere are refused."""
+        return frozenset(urlsplit(url).netloc.lower() for url in self.urls) | frozenset(self.options.get("hosts", ()))
+
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "id": (str,), "kind": (str,), "title": (str,), "owner": (str,), "platform": (str,), "urls": (list,), "cadence_minutes": (int,),
+    "max_age_h": (int,), "floor": (int,), "ceiling": (int,), "delay_s": (int, float), "robots_note": (str,), "basis": (str,),
+    "enabled": (bool,), "author_kind": (str,), "options": (dict,),
+}  # fmt: skip
+_NEEDED = ("id", "kind", "title", "owner", "platform", "urls")
+
+
+def load_cards(conf: Path, values: dict[str, str] | None = None) -> list[Card]:
+    """Cards of conf/sources.yml in file order, disabled ones too. `values` fills {holes} in urls (the drill's {replica}).
+
+    Without `values` the holes stay, for those who need the cards but not the sites. ConfigProblem names file, entry, field and fix.
+    """
+    path = conf / "sources.yml"
+    entries = _read(path).get("sources")
+    if not isinstance(entries, list) or not entries:
+        raise ConfigProblem(f"{path}: needs a list `sources:` with at least one entry")
+    cards = [_card(entry, n, path, values) for n, entry in enumerate(entries, 1)]
+    ids = [card.id for card in cards]
+    if twice := sorted({i for i in ids if ids.count(i) > 1}):
+        raise ConfigProblem(f"{path}: two sources share the id {twice[0]}; give one of them another id")
+    return cards
+
+
+def load_contact(conf: Path) -> str:
+    """The address a site's owner can write to: `contact:` in conf/sources.yml, sent in every request's User-Agent."""
+    path = conf / "sources.yml"
+    contact = _read(path).get("contact")
+    if not isinstance(contact, str) or not re.fullmatch(r"(?:https?://|mailto:)[\x21-\x7e]+", contact):
+        raise ConfigProblem(f"{path}: contact: needs an https:// or mailto: address of the hospital, so that sites know whom to ask")
+    return contact
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        said = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as problem:
+        raise ConfigProblem(f"{path}: missing; copy conf/hospital/sources.yml and list your sources in it") from problem
+    except (yaml.YAMLError, UnicodeDecodeError) as problem:
+        raise ConfigProblem(f"{path}: not readable YAML: {problem}") from problem
+    if not isinstance(said, dict):
+        raise ConfigProblem(f"{path}: expected `contact:` and `sources:`")
+    return said
+
+
+def _card(entry: Any, n: int, path: Path, values: dict[str, str] | None) -> Card:
+    if not isinstance(entry, dict):
+        raise ConfigProblem(f"{path}: source no. {n} should be `name: value` lines")
+    where = f"{path}: source no. {n} ({entry.get('id', 'no id')})"
+    known = [f.name for f in fields(Card)]
+    if strange := sorted(set(entry) - set(known), key=str):
+        raise ConfigProblem(f"{where}: unknown field {strange[0]}; known: {', '.join(known)}")
+    for name in _NEEDED:
+        if not entry.get(name):
+            raise ConfigProblem(f"{where}: {name} is missing; add `{name}:`")
+    for name, value in entry.items():
+        if not isinstance(value, _TYPES[name]) or (isinstance(value, bool) and bool not in _TYPES[name]):
+            raise ConfigProblem(f"{where}: {name}: {value!r} should be {' or '.join(t.__name__ for t in _TYPES[name])}")
+    _check_words(entry, where)
+    urls = tuple(_filled(url, values, where) for url in entry["urls"])
+    return Card(**{**entry, "urls": urls})
+
+
+def _check_words(entry: dict[str, Any], where: str) -> None:
+    if not _ID.fullmatch(entry["id"]):
+        raise ConfigProblem(f"{where}: id: use small letters, digits and _, a letter first")
+    for name, allowed in (("kind", KINDS), ("platform", tuple(PLATFORMS)), ("author_kind", tuple(AUTHOR_KINDS))):
+        if name in entry and entry[name] not in allowed:
+            raise ConfigProblem(f"{where}: {name}: unknown {name} {entry[name]}; one of: {', '.join(allowed)}")
+    for name in ("cadence_minutes", "max_age_h"):
+        if entry.get(name, 1) < 1:
+            raise ConfigProblem(f"{where}: {name}: must be 1 or more")
+    if entry.get("delay_s", 0) < 0 or not 0 <= entry.get("floor", 0) <= entry.get("ceiling", 10_000):
+        raise ConfigProblem(f"{where}: needs delay_s ≥ 0 and 0 ≤ floor ≤ ceiling")
+
+
+def _filled(url: Any, values: dict[str, str] | None, where: str) -> str:
+    address = str(url)
+    if values is not None:
+        holes = _HOLE.findall(address)
+        if unknown := [name for name in holes if name not in values]:
+            raise ConfigProblem(f"{where}: urls: nothing fills {{{unknown[0]}}} in {address}; write the full address")
+        address = _HOLE.sub(lambda hole: values[hole[1]], address)
+    elif _HOLE.match(address):
+        return address
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"\s", address):
+        raise ConfigProblem(f"{where}: urls: {address!r} is no http(s) address")
+    return address
