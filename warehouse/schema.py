@@ -166,7 +166,7 @@ def _records() -> list[Column]:
         Column("outcome", TEXT, "how it ended", values=tuple(words.OUTCOMES)),
         Column("observed_n", REAL, "the figure the rule was decided on"),
         Column("person_role", TEXT, "role of the person on the desk"),
-        Column("verdict", TEXT, "claimed, false_alarm, regraded, resolved"),
+        Column("verdict", TEXT, "what a person decided", values=tuple(words.VERDICTS)),
         Column("note", TEXT, "what the person wrote", longest=2000),
         Column("table_name", TEXT, "table the row was meant for"),
         Column("quarantine_reason", TEXT, "first rule the row broke", values=tuple(words.QUARANTINE_REASONS)),

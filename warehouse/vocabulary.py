@@ -54,6 +54,8 @@ QUARANTINE_REASONS = {
 
 OUTCOMES = {"yes": "已升级", "no": "未升级", "void": "无法判定"}
 
+VERDICTS = {"claimed": "已认领", "false_alarm": "误报", "regraded": "调整级别", "resolved": "已办结"}
+
 PLATFORMS = {
     "weibo": "微博", "zhihu": "知乎", "baidu": "百度", "tieba": "贴吧", "douyin": "抖音", "kuaishou": "快手", "xhs": "小红书",
     "bilibili": "B站", "wechat": "微信公众号", "toutiao": "头条", "thepaper": "澎湃", "liuyan": "领导留言板", "mailbox": "政务信箱",
