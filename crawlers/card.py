@@ -41,11 +41,22 @@ class Card:
     enabled: bool = True
     author_kind: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
+    stands_for: dict[str, str] = field(default_factory=dict)  # set by load_cards: what was filled in -> the name tables show
 
     @property
     def hosts(self) -> frozenset[str]:
         """host or host:port of every address this source may be asked at; redirects elsewhere are refused."""
         return frozenset(urlsplit(url).netloc.lower() for url in self.urls) | frozenset(self.options.get("hosts", ()))
+
+    def is_home(self, url: str) -> bool:
+        return urlsplit(url).netloc.lower() in self.hosts
+
+    def shown(self, url: str) -> str:
+        """The address as tables keep it: the drill's replica sits on another port each time, its posts must not."""
+        for filled, name in self.stands_for.items():
+            if url == filled or url.startswith((f"{filled}/", f"{filled}?")):
+                return name + url.removeprefix(filled)
+        return url
 
 
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -97,7 +108,7 @@ def _card(entry: Any, n: int, path: Path, values: dict[str, str] | None) -> Card
     if not isinstance(entry, dict):
         raise ConfigProblem(f"{path}: source no. {n} should be `name: value` lines")
     where = f"{path}: source no. {n} ({entry.get('id', 'no id')})"
-    known = [f.name for f in fields(Card)]
+    known = [f.name for f in fields(Card) if f.name != "stands_for"]
     if strange := sorted(set(entry) - set(known), key=str):
         raise ConfigProblem(f"{where}: unknown field {strange[0]}; known: {', '.join(known)}")
     for name in _NEEDED:
@@ -108,7 +119,8 @@ def _card(entry: Any, n: int, path: Path, values: dict[str, str] | None) -> Card
             raise ConfigProblem(f"{where}: {name}: {value!r} should be {' or '.join(t.__name__ for t in _TYPES[name])}")
     _check_words(entry, where)
     urls = tuple(_filled(url, values, where) for url in entry["urls"])
-    return Card(**{**entry, "urls": urls})
+    stands_for = {address.rstrip("/"): f"http://{name}.test" for name, address in (values or {}).items()}
+    return Card(**{**entry, "urls": urls, "stands_for": stands_for})
 
 
 def _check_words(entry: dict[str, Any], where: str) -> None:

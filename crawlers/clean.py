@@ -21,6 +21,7 @@ _OTHER_CHARSETS = {
     "euc-kr": "cp949",
     "utf-16": "utf-16",
 }
+_DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 _TAG = re.compile(
     r"</?(?:a|b|br|p|div|span|img|em|strong|font|i|u|li|ul|ol|h\d|table|t[rdh]|section|blockquote|script|style)\b[^<>]*>", re.I
 )
@@ -56,6 +57,11 @@ def decode(body: bytes) -> str:
     return body.decode("gb18030", "replace")
 
 
+def html_tree(text: str) -> lxml.html.HtmlElement:
+    """A decoded page as a tree; lxml refuses text that still declares its bytes' encoding."""
+    return lxml.html.document_fromstring(_DECLARATION.sub("", _UNUSABLE.sub("", text)))
+
+
 def plain(markup: str) -> str:
     """Markup -> the words a reader sees: tags off, entities undone (sites escape twice), [泪] kept from an image's alt."""
     text = _UNUSABLE.sub("", markup)
@@ -67,7 +73,7 @@ def plain(markup: str) -> str:
 
 
 def _without_tags(markup: str) -> str:
-    root = lxml.html.fragment_fromstring(markup, create_parent="div")
+    root = lxml.html.fragment_fromstring(_DECLARATION.sub("", markup), create_parent="div")
     lxml.etree.strip_elements(root, "script", "style", lxml.etree.Comment, with_tail=False)
     for node in root.iter("img"):
         if _CODE.fullmatch(node.get("alt") or ""):

@@ -30,7 +30,7 @@ _CLOCK = r"(?P<half>上午|凌晨|早上|中午|下午|晚上|[AP]M)?\s*(?P<H>\d
 _ZONE = r"\s*(?P<zone>Z|GMT|UTC?|CST|[+-]\d{2}:?\d{2})?(?:\s*\([^)]*\))?"
 _LABEL = re.compile(r"^(?:(?:发布|发表|更新|编辑|创建|答复|回复|上传|提交)?(?:时间|日期|于|在)?\s*[::]?\s*)")
 _DATE = re.compile(
-    rf"(?:(?P<y>\d{{4}})\s*[-/.年])?\s*(?P<m>\d{{1,2}})\s*(?P<sep>[-/.月])\s*(?P<d>\d{{1,2}})\s*[日号]?"
+    rf"(?:(?P<y>\d{{4}}|\d\d(?=-\d\d-))\s*[-/.年])?\s*(?P<m>\d{{1,2}})\s*(?P<sep>[-/.月])\s*(?P<d>\d{{1,2}})\s*[日号]?"
     rf"(?:\s*(?:星期|周)[一二三四五六日天])?(?:[T\s]*{_CLOCK}{_ZONE})?"
 )
 _COMPACT = re.compile(r"(?P<y>(?:19|20)\d{2})(?P<m>\d{2})(?P<d>\d{2})(?:(?P<H>\d{2})(?P<M>\d{2})(?P<S>\d{2})?)?")
@@ -125,7 +125,8 @@ def _written_out(text: str, here: datetime) -> Moment | None:
 
 def _moment(found: re.Match[str], here: datetime, year: int | None = None) -> Moment:
     part = found.groupdict()
-    day = datetime(year or int(part["y"]), _month(part), int(part["d"]), tzinfo=here.tzinfo)
+    year = year or int(part["y"])
+    day = datetime(year + 2000 if year < 100 else year, _month(part), int(part["d"]), tzinfo=here.tzinfo)
     return _on_day(day, found)
 
 
