@@ -213,7 +213,7 @@ _TABLES = [
           ("event_id", "post_id", "as_of")),
     Table("forecasts", "will it escalate, and what would prove it", ("event_id", "as_of", "horizon_h"), "as_of",
           ("event_id", "as_of", "horizon_h", "escalates_p", "expected_n", "low_n", "high_n", "drivers", "model_version", "resolve_rule", "resolve_at")),
-    Table("warnings", "the graded list of a day", ("warning_id",), "as_of",
+    Table("warnings", "the graded list as it stood at as_of; a warning that stands on several lists was issued at the first", ("warning_id", "as_of"), "as_of",
           ("warning_id", "event_id", "hospital_id", "as_of", "level", "severity", "rank", "title", "category", "department", "escalates_p",
            "reasons", "owner_role", "due_at", "plan_version", "is_drill"),
           ("department", "escalates_p")),

@@ -42,6 +42,7 @@ class Settings(BaseSettings):
     name: str = "观潮"
     drill: bool = False
     scenario: str | None = None
+    as_of: str | None = None  # a drill's own instant; in life a run looks back from now
     event_window_days: int = 30
     list_days: int = 2
     author_secret: SecretStr = SecretStr("")

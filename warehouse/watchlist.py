@@ -82,4 +82,6 @@ def _hospital(entry: Any, n: int, path: Path) -> Hospital:
     strange = set(entry) - set(FIELDS)
     if strange:
         raise ConfigProblem(f"{path}: hospital {entry['id']}: unknown field {sorted(strange)[0]}; known: {', '.join(FIELDS)}")
-    return Hospital(**{k: tuple(v or ()) if k in FIELDS[4:] else v for k, v in entry.items()})
+    single = {k: str(v) for k, v in entry.items() if k in FIELDS[:4]}
+    several = {k: tuple(map(str, v or ())) for k, v in entry.items() if k in FIELDS[4:]}
+    return Hospital(**single, **several)  # type: ignore[arg-type]

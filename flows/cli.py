@@ -1,0 +1,207 @@
+"""`guanchao …`: the verbs of the road. A user's mistake costs one clear line and exit code 2, never a traceback."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from warehouse.settings import OFF_SWITCHES, PROJECT, ConfigProblem, Settings, load_settings
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="观潮 Guanchao: 医院网络舆情预警")
+train = typer.Typer(no_args_is_help=True, help="Teach a model, judge it, promote or refuse it.")
+app.add_typer(train, name="train")
+
+Conf = Annotated[Path, typer.Option("--conf", help="folder with hospitals.yml, sources.yml, settings.yml", envvar="GUANCHAO_CONF")]
+AsOf = Annotated[str | None, typer.Option("--as-of", help="look back from this instant, e.g. 2026-03-10T08:30+08:00; default: now")]
+DRILL = PROJECT / "conf" / "drill"
+DATA = Annotated[Path, typer.Option("--data", help="folder of shared data", envvar="GUANCHAO_DATA")]
+SHARED = PROJECT.parent / "shared" / "data"
+
+
+def prepare(settings: Settings) -> None:
+    """Before any library is imported: no telemetry, and Prefect's own files under the data root."""
+    for name, value in OFF_SWITCHES.items():
+        os.environ.setdefault(name, value)
+    os.environ.setdefault("PREFECT_HOME", str((settings.root / "prefect").resolve()))
+    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "90")
+
+
+@app.command()
+def run(conf: Conf = DRILL, as_of: AsOf = None) -> None:
+    """The whole road: crawl, validate, land, mention, score, group, forecast, rank, publish. A past --as-of is run again without network."""
+    from flows.terminal import print_steps
+
+    settings = load_settings(conf)
+    prepare(settings)
+    from flows.daily import daily
+
+    relived = as_of is not None and not settings.drill
+    steps = daily(str(conf), as_of, crawl=not relived)
+    if not print_steps(steps, settings, conf):
+        raise typer.Exit(1)
+
+
+@app.command("import")
+def import_(
+    source: Annotated[Path, typer.Argument(help="an export (CSV, XLSX, JSONL, JSON, Parquet), or the shared data folder")],
+    conf: Conf = DRILL,
+    since: Annotated[str | None, typer.Option(help="shared data: from this instant on")] = None,
+    until: Annotated[str | None, typer.Option(help="shared data: up to this instant")] = None,
+    sheet: Annotated[str | None, typer.Option(help="XLSX: which sheet")] = None,
+    platform: Annotated[str | None, typer.Option(help="where the posts were published, if the file does not say")] = None,
+) -> None:
+    """Read a file through the same validation as a crawl."""
+    from flows import imports
+    from flows.terminal import print_import
+
+    settings = load_settings(conf)
+    prepare(settings)
+    if source.is_dir():
+        print_import(imports.shared(settings, source, since, until))
+    else:
+        print_import(imports.export(settings, source, sheet, platform))
+
+
+@app.command()
+def score(
+    source: Annotated[Path, typer.Argument(help="CSV, JSONL or Parquet with a text column")],
+    out: Annotated[Path, typer.Option("--out", help="CSV, JSONL or Parquet to write")],
+) -> None:
+    """Read every text of a file: relevance, sentiment, category, with probabilities."""
+    from models.classifier.files import score_file
+
+    rows = score_file(source, out)
+    typer.echo(f"{rows} rows → {out}")
+
+
+@app.command()
+def desk(
+    conf: Conf = DRILL,
+    port: Annotated[int, typer.Option(help="port on this machine")] = 8080,
+    host: Annotated[str, typer.Option(help="address to listen on; the default is this machine alone")] = "127.0.0.1",
+) -> None:
+    """Look at the list in a browser."""
+    import uvicorn
+
+    from briefing.desk.app import create
+
+    typer.echo(f"http://{host}:{port}  (Ctrl-C ends it)")
+    uvicorn.run(create(load_settings(conf).published), host=host, port=port, log_level="warning")
+
+
+@app.command()
+def trace(id: Annotated[str, typer.Argument(help="id of a warning, event, post or fetch")], conf: Conf = DRILL) -> None:
+    """Walk an id home to the raw bytes, and forward to every warning."""
+    from flows.terminal import print_trace
+    from warehouse.store import Warehouse
+    from warehouse.trace import trace as walk
+
+    print_trace(walk(Warehouse(load_settings(conf).warehouse), id))
+
+
+@app.command()
+def doctor(
+    conf: Conf = DRILL, network: Annotated[bool, typer.Option(help="also ask every source's robots.txt")] = False
+) -> None:  # fmt: skip
+    """Check this machine; every line that is not well says how to mend it."""
+    from flows.doctor import doctor as check
+    from flows.terminal import print_checks
+
+    if not print_checks(check(load_settings(conf), network)):
+        raise typer.Exit(1)
+
+
+@app.command()
+def serve(conf: Conf = DRILL) -> None:
+    """Run the schedule (flows/schedule.py) until stopped; needs a Prefect server: `prefect server start`."""
+    settings = load_settings(conf)
+    prepare(settings)
+    if not os.environ.get("PREFECT_API_URL"):
+        raise ConfigProblem("PREFECT_API_URL is not set: start `prefect server start` and set it to http://127.0.0.1:4200/api")
+    from prefect import serve as serve_forever
+
+    from flows.schedule import deployments
+
+    serve_forever(*deployments(conf), limit=2)
+
+
+@app.command()
+def bench(
+    name: Annotated[str, typer.Argument(help="text, events or escalation")],
+    full: Annotated[bool, typer.Option("--full", help="the figures of docs/benchmarks.md")] = False,
+    data: DATA = SHARED,
+) -> None:
+    """Print one JSON object: figure → value, unit, bar, met, how."""
+    import json
+
+    from flows.benches import BENCHES
+
+    if name not in BENCHES:
+        raise ConfigProblem(f"bench {name}: unknown; one of: {', '.join(BENCHES)}")
+    typer.echo(json.dumps(BENCHES[name](data, full), ensure_ascii=False, indent=1))
+
+
+@train.command("pretrain")
+def train_pretrain(
+    minutes: Annotated[float, typer.Option(help="how long")],
+    data: DATA = SHARED,
+    work: Annotated[Path, typer.Option(help="folder of the corpus and the checkpoints; a run there is continued")] = Path("data/pretrain"),
+) -> None:
+    """Masked-language-model pretraining of the embedded BERT; stop it at any time and start it again."""
+    from models.classifier.work import pretrain_in
+
+    progress = pretrain_in(work, data, minutes)
+    typer.echo(f"{progress['tokens'] / 1e6:.1f} M tokens so far, loss {progress['loss']:.3f}; weights in {work}")
+
+
+@train.command("text")
+def train_text(
+    data: DATA = SHARED,
+    checkpoint: Annotated[Path | None, typer.Option(help="pretrained encoder; default: the shipped one")] = None,
+    promote: Annotated[bool, typer.Option("--promote", help="replace the champion if the judge agrees")] = False,
+    tracking_uri: Annotated[str | None, typer.Option(help="MLflow; default: sqlite under data/")] = None,
+) -> None:
+    """Labels → the classifier, judged against champion and linear baseline on the frozen test split."""
+    from flows.terminal import print_report
+    from models.classifier import train as text
+
+    _switches()
+    print_report(text.train(data, checkpoint or text.PRETRAINED, promote=promote, tracking_uri=tracking_uri))
+
+
+@train.command("escalation")
+def train_escalation(
+    data: DATA = SHARED,
+    promote: Annotated[bool, typer.Option("--promote", help="replace the champion if the judge agrees")] = False,
+    tracking_uri: Annotated[str | None, typer.Option(help="MLflow; default: sqlite under data/")] = None,
+) -> None:
+    """Boards and cascades → the forecaster, judged against champion and baselines."""
+    from flows.terminal import print_report
+    from models.escalation import train as escalation
+
+    _switches()
+    print_report(escalation.train(data, escalation.SHIPPED, tracking_uri, promote))
+
+
+def _switches() -> None:
+    for name, value in OFF_SWITCHES.items():
+        os.environ.setdefault(name, value)
+
+
+def main() -> None:
+    """Entry point: foreseen problems become one line on stderr and exit code 2."""
+    from flows.steps import foreseen
+
+    try:
+        app()
+    except foreseen() as problem:
+        print(f"guanchao: {problem}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""The road, one screen: what happens each morning, in this order. Stages: flows/road.py; times: flows/schedule.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+
+from flows import road as stages
+from flows.road import Road
+from flows.steps import Step, Stopped, timed, tell_why
+from warehouse.clock import parse_instant
+from warehouse.settings import load_settings
+
+ARRIVAL = (stages.crawl, stages.land)
+READING = (stages.mention, stages.score, stages.group, stages.forecast, stages.rank, stages.publish)
+
+
+def when(as_of: str | None, settled: str | None) -> datetime:
+    """The instant a run looks back from: the one asked for, else the drill's own, else now."""
+    said = as_of or settled
+    return parse_instant(said) if said else datetime.now(UTC).replace(microsecond=0)
+
+
+@flow(name="daily", flow_run_name="daily-{as_of}")
+def daily(conf: str, as_of: str | None = None, crawl: bool = True) -> list[Step]:
+    """Crawl → land → mention → score → group → forecast → rank → publish. A stage that stops publishes why there is no list."""
+    settings = load_settings(Path(conf))
+    moment = when(as_of, settings.as_of)
+    with replica(settings.scenario, moment) if crawl and settings.drill else nullcontext("") as url:
+        return walk(Road(settings, moment, url), (*ARRIVAL, *READING) if crawl else (stages.look_back, *READING))
+
+
+def walk(road: Road, order: tuple[Callable[[Road], int], ...]) -> list[Step]:
+    """Each stage as a Prefect task that passes table and version (the road), never frames."""
+    steps: list[Step] = []
+    for stage in order:
+        run = task(name=stage.__name__, cache_policy=NO_CACHE)(timed(stage))
+        try:
+            steps.append(run(road))
+        except Stopped as stop:
+            return [*steps, tell_why(road, stop)]
+    return steps
+
+
+def replica(scenario: str | None, now: datetime):  # type: ignore[no-untyped-def]
+    """The drill's site on loopback, showing what was published up to `now`; yields its address."""
+    from flows.drill import replica_of
+
+    return replica_of(scenario, now)

@@ -1,0 +1,21 @@
+"""The short road, every few minutes: only the sources that are due, and an alert list between the morning's lists."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from prefect import flow
+
+from flows import road as stages
+from flows.daily import READING, walk, when
+from flows.road import Road
+from flows.steps import Step
+from warehouse.settings import load_settings
+
+
+@flow(name="pulse", flow_run_name="pulse-{as_of}")
+def pulse(conf: str, as_of: str | None = None) -> list[Step]:
+    """As daily, for sources whose cadence has come round; its list is published beside the day's, never over it."""
+    settings = load_settings(Path(conf))
+    road = Road(settings, when(as_of, settings.as_of), edition="pulse")
+    return walk(road, (stages.crawl, stages.land, *READING))

@@ -1,0 +1,207 @@
+"""The stages of the road as plain functions of a Road: tested and run without a server; flows/daily.py puts them in order.
+
+Each reads earlier tables as known at `as_of` and writes its own. Frameworks are imported where they are used: start-up is most
+of a small day's cost.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from warehouse.clock import Clock
+from warehouse.settings import PROJECT, Settings
+from warehouse.store import Warehouse
+from warehouse.watchlist import Watchlist, load_watchlist
+
+
+@dataclass(frozen=True)
+class Road:
+    """One run: whose, looking back from when, into which warehouse."""
+
+    settings: Settings
+    as_of: datetime
+    replica_url: str = ""
+    edition: str = "daily"
+
+    @property
+    def run_id(self) -> str:
+        return f"{self.edition}-{self.as_of.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+
+    @property
+    def warehouse(self) -> Warehouse:
+        return Warehouse(self.settings.warehouse, self.run_id)
+
+    @property
+    def landing(self) -> Path:
+        return self.settings.root / "landing" / self.run_id
+
+    @property
+    def clock(self) -> Clock:
+        """A drill's clock stands still, so that every run of it is the same run."""
+        return Clock(self.as_of, speed=0.0 if self.settings.drill else 1.0)
+
+    @property
+    def window_from(self) -> datetime:
+        return self.as_of - timedelta(days=self.settings.event_window_days)
+
+    @property
+    def watchlist(self) -> Watchlist:
+        return load_watchlist(self.settings.conf)
+
+    @property
+    def playbook_file(self) -> Path:
+        """The conf folder's own playbook, else the one for all."""
+        own = self.settings.conf / "playbook.yml"
+        return own if own.exists() else PROJECT / "conf" / "playbook.yml"
+
+    def known(self, table: str) -> pl.DataFrame:
+        """A table's rows of the event window as known at as_of."""
+        return self.warehouse.read(table, as_of=self.as_of, since=self.window_from)
+
+    def made(self, table: str) -> pl.DataFrame:
+        """The rows this run's earlier stages wrote."""
+        rows = self.warehouse.scan(table, as_of=self.as_of, since=self.as_of).collect()
+        return rows.filter(pl.col("as_of") == self.as_of).drop("run_id", "day_on")
+
+    @property
+    def published(self) -> Path:
+        """A pulse's list lies beside the day's, never over it."""
+        return self.settings.published if self.edition == "daily" else self.settings.published / self.edition
+
+    def cards(self) -> list[Any]:
+        """The enabled sources' cards, the drill's address filled in; for a pulse only those whose cadence has come round."""
+        from crawlers.card import load_cards
+
+        values = {"replica": self.replica_url} if self.replica_url else None
+        cards = [card for card in load_cards(self.settings.conf, values) if card.enabled]
+        if self.edition == "daily":
+            return cards
+        last = dict(self.known("fetches").group_by("source").agg(pl.col("fetched_at").max()).iter_rows())
+        return [card for card in cards if card.id not in last or last[card.id] + timedelta(minutes=card.cadence_minutes) <= self.as_of]
+
+
+def crawl(road: Road) -> int:
+    """Every enabled source into the run's landing folder; returns the items read. One process for a drill, one a source in life."""
+    from crawlers import run
+
+    shutil.rmtree(road.landing, ignore_errors=True)
+    cards, conf = road.cards(), road.settings.conf
+    if road.settings.drill:
+        run.crawl_together(cards, road.landing, conf, road.clock, timeout_s=300)
+    else:
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(max_workers=4) as pool:
+            list(pool.map(lambda card: run.crawl(card, road.landing, conf, road.clock, timeout_s=900), cards))
+    return run.read_landing(road.landing)[0].height
+
+
+def land(road: Road) -> int:
+    """The landing folder through the gate into fetches, posts, observations, quarantine, coverage; returns new posts."""
+    from crawlers.run import read_landing
+    from expectations.land import land as through_the_gate
+
+    items, fetches = read_landing(road.landing)
+    floors = {card.id: (card.floor, card.ceiling) for card in road.cards()}
+    landed = through_the_gate(road.warehouse, items, fetches, road.as_of, floors, road.settings.published / "data_docs")
+    shutil.rmtree(road.landing, ignore_errors=True)
+    return landed.posts_new
+
+
+def mention(road: Road) -> int:
+    """Which hospital each post of the window speaks of; returns new mentions."""
+    from models.mentions import mention as find
+
+    return road.warehouse.add("mentions", find(road.known("posts"), road.watchlist))
+
+
+def score(road: Road) -> int:
+    """What the champion reads in each post that concerns us and that it has not read yet; returns posts read."""
+    from models.classifier.score import Classifier
+
+    classifier = Classifier.load()
+    concerned = road.known("posts").join(road.known("mentions").select("post_id").unique(), on="post_id", how="semi")
+    read = road.known("scores").filter(pl.col("model_version") == classifier.version)
+    return road.warehouse.add("scores", classifier.score(concerned.join(read, on="post_id", how="anti")))
+
+
+def scores_in_force(road: Road) -> pl.DataFrame:
+    """The window's scores by the shipped champion alone: a post read by two models counts once."""
+    from models.classifier.score import SHIPPED, version
+
+    return road.known("scores").filter(pl.col("model_version") == version(SHIPPED))
+
+
+def group(road: Road) -> int:
+    """Posts of the window into events, keeping the ids of earlier days; returns events."""
+    from models.grouping import group as into_events
+
+    before = road.warehouse.read("events", as_of=road.as_of - timedelta(microseconds=1), since=road.window_from)
+    last = before.filter(pl.col("as_of") == pl.col("as_of").max())
+    members = road.warehouse.read("event_posts", as_of=road.as_of - timedelta(microseconds=1), since=road.window_from)
+    members = members.join(last.select("event_id", "as_of"), on=["event_id", "as_of"], how="semi")
+    events, event_posts = into_events(
+        road.known("posts"), road.known("mentions"), scores_in_force(road), last, members, road.as_of, road.settings.event_window_days
+    )
+    road.warehouse.replace("event_posts", event_posts, road.as_of)
+    road.warehouse.replace("events", events, road.as_of)
+    return events.height
+
+
+def forecast(road: Road) -> int:
+    """Odds that each event escalates; returns forecasts."""
+    from models.escalation.forecast import forecast as look_ahead
+
+    forecasts = look_ahead(
+        road.known("posts"), road.known("observations"), road.known("mentions"), scores_in_force(road),
+        road.made("events"), road.made("event_posts"), road.as_of,
+    )  # fmt: skip
+    road.warehouse.replace("forecasts", forecasts, road.as_of)
+    return forecasts.height
+
+
+def rank(road: Road) -> int:
+    """The graded list; returns warnings."""
+    from briefing.playbook import load_playbook
+    from briefing.rank import rank as grade
+
+    earlier = road.warehouse.read("warnings", as_of=road.as_of - timedelta(microseconds=1))
+    warnings = grade(
+        road.made("events"), road.made("forecasts"), road.made("event_posts"), road.known("posts"), road.known("mentions"),
+        scores_in_force(road), road.known("observations"), earlier, road.warehouse.read("verdicts", as_of=road.as_of),
+        load_playbook(road.playbook_file), road.as_of, road.settings.drill, road.settings.list_days,
+    )  # fmt: skip
+    road.warehouse.replace("warnings", warnings, road.as_of)
+    return warnings.height
+
+
+def publish(road: Road) -> int:
+    """The list as pages and as JSON and CSV twins; returns the files written."""
+    from briefing.pages import Frames
+    from briefing.playbook import load_playbook
+    from briefing.publish import publish as write
+
+    frames = Frames(
+        warnings=road.made("warnings"), events=road.made("events"), forecasts=road.made("forecasts"), event_posts=road.made("event_posts"),
+        posts=road.known("posts"), mentions=road.known("mentions"), scores=scores_in_force(road), observations=road.known("observations"),
+        coverage=road.made("coverage"),
+    )  # fmt: skip
+    titles = {card.id: card.title for card in road.cards()}
+    docs = road.settings.published / "data_docs" / "index.html"
+    published = write(
+        frames, load_playbook(road.playbook_file), road.watchlist, road.settings, road.published, road.as_of, titles, docs if docs.exists() else None
+    )
+    return len(published.paths)
+
+
+def look_back(road: Road) -> int:
+    """In place of a crawl when a past instant is run again: what each source was known to have said by then."""
+    from expectations.lookback import look_back as recall
+
+    return recall(road.warehouse, road.as_of)

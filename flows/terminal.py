@@ -1,0 +1,89 @@
+"""What the command line shows: tables for people, in the terminal's width."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.tree import Tree
+
+from flows.imports import Imported
+from flows.steps import Step
+from warehouse.settings import Settings
+
+STAGES = {
+    "crawl": ("采集", "items read"), "land": ("校验入库", "new posts"), "look_back": ("回看", "sources known"), "mention": ("识别医院", "new mentions"),
+    "score": ("阅读", "posts read"), "group": ("归并事件", "events"), "forecast": ("预测", "forecasts"), "rank": ("分级", "warnings"),
+    "publish": ("发布", "files"),
+}  # fmt: skip
+console = Console()
+
+
+def print_steps(steps: list[Step], settings: Settings, conf: Path) -> bool:
+    """The run as a table and where today's list is; False if a stage stopped."""
+    table = Table(title=settings.name + (" [演练]" if settings.drill else ""), caption=f"peak memory {peak_mib():.0f} MiB")
+    for heading, justify in (("stage", "left"), ("", "left"), ("rows", "right"), ("", "left"), ("seconds", "right")):
+        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+    for step in steps:
+        chinese, unit = STAGES[step.stage]
+        table.add_row(step.stage, chinese, "stopped" if step.stopped else str(step.rows), "" if step.stopped else unit, f"{step.seconds:.1f}")
+    console.print(table)
+    stopped = next((step.stopped for step in steps if step.stopped), "")
+    if stopped:
+        console.print(f"今日无榜单,因为: {stopped}", style="bold red", markup=False)
+    console.print(f"list: {(settings.published / 'latest.html').resolve()}", soft_wrap=True, markup=False)
+    console.print(f"look at it: .venv/bin/guanchao desk --conf {conf}", soft_wrap=True, markup=False)
+    return not stopped
+
+
+def peak_mib() -> float:
+    """The larger of this process and its largest child, in MiB (Linux counts kilobytes)."""
+    return max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1024
+
+
+def print_import(done: Iterable[Imported]) -> None:
+    """A line a file or slice, and the rows that could not be read."""
+    table = Table("file", "rows read", "new posts", "set aside", "note")
+    for one in done:
+        table.add_row(one.name, str(one.read_n), str(one.posts_n), str(one.set_aside_n), one.note)
+    console.print(table)
+
+
+def print_checks(checks: Iterable[Any]) -> bool:
+    """The doctor's lines; False if one fails."""
+    table = Table("check", "", "found", "what to do")
+    colours = {"ok": "green", "warn": "yellow", "fail": "red"}
+    checks = list(checks)
+    for check in checks:
+        table.add_row(check.name, f"[{colours[check.status]}]{check.status}[/]", check.detail, check.fix if check.status != "ok" else "")
+    console.print(table)
+    return all(check.status != "fail" for check in checks)
+
+
+def print_report(report: Any) -> None:
+    """A training run's figures beside the baseline's and the champion's, and the verdict."""
+    table = Table("figure", "challenger", "champion", "baseline")
+    for name, value in report.figures.items():
+        champion = (report.champion or {}).get(name)
+        baseline = report.baseline.get(name)
+        table.add_row(name, f"{value:.4g}", "" if champion is None else f"{champion:.4g}", "" if baseline is None else f"{baseline:.4g}")
+    console.print(table)
+    console.print("; ".join(report.verdict.reasons), style="green" if report.verdict.promote else "red")
+    console.print(f"files: {report.folder}")
+
+
+def print_trace(trace: Any) -> None:
+    """The walk as a tree."""
+
+    def grow(tree: Tree, node: Any) -> None:
+        branch = tree.add(f"{node.label} {node.id}  {node.detail}".replace("[", r"\["))
+        for child in node.children:
+            grow(branch, child)
+
+    root = Tree("trace")
+    grow(root, trace)
+    console.print(root)

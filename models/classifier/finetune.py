@@ -1,0 +1,132 @@
+"""Labelled texts -> a Reader. Two stages: general sentiment first (many rows, one head), then our own labels (few rows, all heads).
+
+Rows of unequal sources share one loss: a head learns only where its label is known.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from models.classifier.network import HEADS, Reader, pad
+from models.classifier.pretrain import encoder_weights, shape_of
+from models.classifier.vocabulary import CLS, SEP, Vocabulary
+
+LIMIT = 254  # pieces of a text, [CLS] and [SEP] apart
+UNKNOWN = -100
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a Reader is taught. `general_n` caps the rows of public sentiment sets."""
+
+    epochs: int = 6
+    general_n: int = 60_000
+    batch_n: int = 32
+    rate: float = 2e-4
+    dropout: float = 0.1
+    smoothing: float = 0.05
+    seed: int = 7
+
+
+def encode(vocabulary: Vocabulary, text: str) -> list[int]:
+    return [CLS, *vocabulary.encode(text, LIMIT), SEP]
+
+
+def targets(frame: pl.DataFrame) -> NDArray[np.int64]:
+    """(rows, heads) label positions, UNKNOWN where a source does not say."""
+    columns = [
+        frame[name].cast(pl.String).replace_strict({label: i for i, label in enumerate(labels)}, default=UNKNOWN, return_dtype=pl.Int64)
+        for name, labels in HEADS.items()
+    ]
+    return np.stack([column.fill_null(UNKNOWN).to_numpy() for column in columns], axis=1)
+
+
+def batches(lengths: list[int], size: int, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+    """Random batches of texts of like length: pools of 50 batches are sorted inside."""
+    order = rng.permutation(len(lengths))
+    for start in range(0, len(order), size * 50):
+        pool = order[start : start + size * 50]
+        pool = pool[np.argsort([lengths[i] for i in pool], kind="stable")]
+        chunks = [pool[i : i + size] for i in range(0, len(pool), size)]
+        for i in rng.permutation(len(chunks)):
+            yield chunks[i]
+
+
+def loss_of(logits: tuple[Tensor, ...], wanted: Tensor, smoothing: float) -> Tensor:
+    """Mean over the known labels of each head, summed over heads."""
+    losses = []
+    for i, head in enumerate(logits):
+        if (wanted[:, i] != UNKNOWN).any():
+            losses.append(nn.functional.cross_entropy(head.float(), wanted[:, i], ignore_index=UNKNOWN, label_smoothing=smoothing))
+    return torch.stack(losses).sum()
+
+
+def _stage(reader: Reader, frame: pl.DataFrame, vocabulary: Vocabulary, recipe: Recipe, epochs: int, name: str) -> None:
+    device = next(reader.parameters()).device.type
+    rng = np.random.default_rng(recipe.seed)
+    rows = [encode(vocabulary, text) for text in frame["text"]]
+    wanted = torch.from_numpy(targets(frame))
+    decay = [p for p in reader.parameters() if p.ndim > 1]
+    plain = [p for p in reader.parameters() if p.ndim <= 1]
+    optimizer = torch.optim.AdamW([{"params": decay, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}], lr=recipe.rate)
+    total = epochs * math.ceil(len(rows) / recipe.batch_n)
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.rate, total_steps=total + 1, pct_start=0.1)
+    reader.train()
+    with tqdm(total=total, desc=name) as bar:
+        for _ in range(epochs):
+            for chosen in batches([len(row) for row in rows], recipe.batch_n, rng):
+                ids, mask = pad([rows[i] for i in chosen])
+                with torch.autocast(device, torch.bfloat16):
+                    logits = reader(ids.to(device), mask.to(device))
+                loss = loss_of(logits, wanted[chosen].to(device), recipe.smoothing)
+                optimizer.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]
+                nn.utils.clip_grad_norm_(reader.parameters(), 1.0)
+                optimizer.step()
+                scheduler.step()
+                bar.update()
+                bar.set_postfix(loss=f"{float(loss.detach()):.3f}")
+
+
+def teach(labelled: pl.DataFrame, checkpoint: Path, vocabulary: Vocabulary, recipe: Recipe, note: Callable[[str], None] = print) -> Reader:
+    """Fine-tune the encoder in `checkpoint` on the `train` rows of `labelled` (datasets.labelled)."""
+    torch.manual_seed(recipe.seed)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    reader = Reader(shape_of(checkpoint).config(len(vocabulary), recipe.dropout), recipe.dropout).to(device)
+    missing = reader.bert.load_state_dict(encoder_weights(checkpoint), strict=False).missing_keys
+    if missing:
+        raise ValueError(f"{checkpoint}: weights are missing {missing[:3]} …")
+    train = labelled.filter(pl.col("split") == "train")
+    own = train.filter(pl.col("relevant").is_not_null())
+    general = train.filter(pl.col("relevant").is_null())
+    general = general.sample(min(recipe.general_n, general.height), seed=recipe.seed)
+    note(f"{own.height} own rows, {general.height} general-sentiment rows")
+    if general.height:
+        _stage(reader, general, vocabulary, recipe, 1, "general sentiment")
+    # A tenth as many general rows stay in the second stage, so that sentiment is not forgotten.
+    mixed = pl.concat([own, general.head(own.height // 5)])
+    _stage(reader, mixed, vocabulary, recipe, recipe.epochs, "own labels")
+    return reader.cpu().eval()
+
+
+def predict(reader: Reader, texts: list[str], vocabulary: Vocabulary, size: int = 64) -> list[NDArray[np.float32]]:
+    """Logits per head, (texts, labels) each; for judging, not for production."""
+    rows = [encode(vocabulary, text) for text in texts]
+    order = np.argsort([len(row) for row in rows], kind="stable")
+    out = [np.zeros((len(rows), len(labels)), dtype=np.float32) for labels in HEADS.values()]
+    with torch.inference_mode():
+        for start in range(0, len(order), size):
+            chosen = order[start : start + size]
+            for head, logits in zip(out, reader(*pad([rows[i] for i in chosen])), strict=True):
+                head[chosen] = logits.float().numpy()
+    return out
