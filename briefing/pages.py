@@ -1,0 +1,188 @@
+"""Frames -> what the templates print: plain dicts of ready words and numbers. Nothing here decides; every figure is a stored one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import polars as pl
+
+from briefing import facts
+from briefing.playbook import Level, Playbook
+from warehouse.clock import shanghai
+from warehouse.vocabulary import AUTHOR_KINDS, CATEGORIES, COVERAGE_STATUSES, FETCH_REASONS, KINDS, PLATFORMS
+
+EVIDENCE, EVENT_POSTS, EXCERPT = 5, 200, 120
+SPARK_H, BUCKET_H = 72, 3
+TONES = ("worst", "middle", "mild")
+CHANCE_WORDS = ((0.8, "很可能"), (0.5, "较可能"), (0.2, "有可能"), (0.0, "可能性较小"))
+
+
+@dataclass(frozen=True)
+class Frames:
+    """The tables a list is printed from, as known at its as_of, by table name."""
+
+    warnings: pl.DataFrame
+    events: pl.DataFrame
+    forecasts: pl.DataFrame
+    event_posts: pl.DataFrame
+    posts: pl.DataFrame
+    mentions: pl.DataFrame
+    scores: pl.DataFrame
+    observations: pl.DataFrame
+    coverage: pl.DataFrame
+
+
+def day(moment: datetime) -> str:
+    return shanghai(moment, "%Y-%m-%d")
+
+
+def clock_words(moment: datetime) -> str:
+    return shanghai(moment, "%-m月%-d日 %H:%M")
+
+
+def safe_link(url: str | None) -> str | None:
+    """Only http(s) may be followed from a page made of strangers' text."""
+    try:
+        parts = urlsplit(url or "")
+    except ValueError:
+        return None
+    return url if parts.scheme in ("http", "https") and parts.netloc else None
+
+
+def coverage(frame: pl.DataFrame, titles: dict[str, str], enough: float, as_of: datetime) -> dict[str, Any]:
+    """The strip: a cell a source, worst first, and whether the whole is enough to speak of silence."""
+    rows = frame.filter(pl.col("as_of") == as_of)
+    cells = [
+        {
+            "name": titles.get(row["source"], row["source"]), "status": row["coverage_status"],
+            "word": COVERAGE_STATUSES[row["coverage_status"]],
+            "reason": FETCH_REASONS[row["reason"]] if row["coverage_status"] != "ok" else "", "got_n": row["got_n"],
+            "low_n": row["expected_n_low"], "last_ok": clock_words(row["last_ok_at"]) if row["last_ok_at"] else None,
+        }
+        for row in rows.iter_rows(named=True)
+    ]  # fmt: skip
+    trouble = list(COVERAGE_STATUSES)
+    cells.sort(key=lambda cell: (-trouble.index(cell["status"]), cell["name"]))
+    ok_n = sum(cell["status"] == "ok" for cell in cells)
+    total = {name: int(rows[name].sum()) for name in ("got_n", "landed_n", "quarantined_n")}
+    return {**total, "cells": cells, "ok_n": ok_n, "all_n": len(cells), "is_enough": bool(cells) and ok_n / len(cells) >= enough}
+
+
+def cards(frames: Frames, playbook: Playbook, hospitals: dict[str, str], as_of: datetime) -> list[dict[str, Any]]:
+    """One card a warning, in rank order."""
+    inside = facts.members(frames.events, frames.event_posts, frames.posts, frames.mentions, frames.scores, as_of)
+    wanted = frames.warnings["event_id"].unique().to_list()
+    inside = _with_counts(inside.filter(pl.col("event_id").is_in(wanted)), frames.observations, as_of)
+    by_event = {event_id: rows for (event_id,), rows in inside.group_by("event_id")}
+    forecasts = frames.forecasts.filter(pl.col("as_of") == as_of).sort("event_id", "horizon_h")
+    sizes = dict(frames.events.filter(pl.col("as_of") == as_of).select("event_id", "posts_n").iter_rows())
+    made = []
+    for warning in frames.warnings.sort("rank", "warning_id").iter_rows(named=True):
+        event_id = warning["event_id"]
+        rows = by_event.get(event_id, inside.clear())
+        chances = [_chance(row) for row in forecasts.filter(pl.col("event_id") == event_id).iter_rows(named=True)]
+        made.append(
+            {
+                **_plan(warning, playbook),
+                **{name: warning[name] for name in ("rank", "warning_id", "event_id", "title", "department", "reasons", "owner_role")},
+                "category": CATEGORIES[warning["category"]],
+                "hospital": hospitals.get(warning["hospital_id"], ""),
+                "chances": chances,
+                "drivers": chances[0]["drivers"] if chances else [],
+                "posts_n": sizes.get(event_id, rows.height),
+                "spark": spark(facts.counting(rows)["said_at"].to_list(), as_of),
+                "posts": [_post(row) for row in _ordered(rows).iter_rows(named=True)],
+            }
+        )
+    return made
+
+
+def _plan(warning: dict[str, Any], playbook: Playbook) -> dict[str, Any]:
+    level, plan = playbook.level(warning["level"]), playbook.plan(warning["category"], warning["severity"])
+    start = warning["as_of"]
+    return {
+        "level": level, "tone": tone(level, playbook), "due": clock_words(warning["due_at"]), "lead": plan.department, "avoid": plan.avoid,
+        "statement_due": clock_words(start + timedelta(hours=level.statement_h)),
+        "steps": [{"who": s.who, "does": s.does, "due": clock_words(start + timedelta(hours=s.within_h))} for s in plan.steps],
+    }  # fmt: skip
+
+
+def tone(level: Level, playbook: Playbook) -> str:
+    from_top = len(playbook.levels) - 1 - playbook.order(level.number)
+    return TONES[min(from_top, len(TONES) - 1)]
+
+
+def _chance(row: dict[str, Any]) -> dict[str, Any]:
+    said = next(word for least, word in CHANCE_WORDS if row["escalates_p"] >= least)
+    size = {name: f"{row[name]:,.0f}" for name in ("expected_n", "low_n", "high_n")}
+    same = {name: row[name] for name in ("horizon_h", "escalates_p", "drivers", "resolve_rule", "model_version")}
+    return {**same, **size, "word": said, "resolves": clock_words(row["resolve_at"])}
+
+
+def _with_counts(posts: pl.DataFrame, observations: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
+    """Latest known counts of each post, and their sum as `engaged_n`."""
+    counts = ("reposts_n", "comments_n", "likes_n")
+    last = observations.filter(pl.col("observed_at") <= as_of).sort("observed_at").unique("post_id", keep="last", maintain_order=True)
+    last = last.select("post_id", *counts, engaged_n=pl.sum_horizontal(counts))
+    return posts.join(last, on="post_id", how="left").with_columns(pl.col("engaged_n").fill_null(0))
+
+
+def _ordered(posts: pl.DataFrame) -> pl.DataFrame:
+    """The posts that carry the warning first: confirmed, then relevant, then most answered, newest; the same words once."""
+    sure, relevant = (
+        pl.col("status").replace_strict({"confirmed": 2, "unconfirmed": 0}, default=1),
+        pl.col("relevant_p").fill_null(0.0).round(1),
+    )
+    ranked = posts.with_columns(sure=sure, near=relevant).sort(
+        "sure", "near", "engaged_n", "said_at", "post_id", descending=[True, True, True, True, False]
+    )
+    return ranked.unique(["title", "text"], keep="first", maintain_order=True).head(EVENT_POSTS)
+
+
+def _post(row: dict[str, Any]) -> dict[str, Any]:
+    counted = (("转发", row["reposts_n"]), ("评论", row["comments_n"]), ("点赞", row["likes_n"]))
+    text = " ".join(row["text"].split())
+    return {
+        "title": row["title"] if row["title"] and row["title"] != row["text"] else None,
+        "text": text,
+        "excerpt": text if len(text) <= EXCERPT else text[:EXCERPT] + "……",
+        "platform": PLATFORMS[row["platform"]],
+        "kind": KINDS[row["kind"]],
+        "author": AUTHOR_KINDS.get(row["author_kind"] or ""),
+        "time": _when(row),
+        "seen": clock_words(row["first_seen_at"]),
+        "link": safe_link(row["url"]),
+        "counts": [f"{word} {n:,}" for word, n in counted if n],
+        "is_sure": row["status"] != "unconfirmed",
+        "post_id": row["post_id"],
+    }
+
+
+def _when(row: dict[str, Any]) -> str:
+    if row["published_at"] is None:
+        return f"{clock_words(row['first_seen_at'])} 首次看到"
+    return shanghai(row["published_at"], "%-m月%-d日") if row["published_precision"] == "day" else clock_words(row["published_at"])
+
+
+def spark(moments: list[datetime], as_of: datetime) -> dict[str, Any]:
+    """Posts per 3 h of the last 72 h, oldest first, with the words a reader of the drawing needs."""
+    n, start = SPARK_H // BUCKET_H, as_of - timedelta(hours=SPARK_H)
+    bars = [0] * n
+    for moment in moments:
+        place = (moment - start) / timedelta(hours=BUCKET_H)
+        if 0 < place <= n:
+            bars[min(int(place), n - 1)] += 1
+    last, before = sum(bars[-n // 3 :]), sum(bars[n // 3 : -n // 3])
+    trend = "上升" if last > before else "回落" if last < before else "持平"
+    return {
+        "bars": bars,
+        "top": max(bars),
+        "last": last,
+        "before": before,
+        "trend": trend,
+        "from": clock_words(start),
+        "to": clock_words(as_of),
+    }

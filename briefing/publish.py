@@ -1,0 +1,118 @@
+"""The day's list as files: page, JSON and CSV twins, a page an event, the archive. Each is whole or absent, the same bytes each time."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from briefing import facts, pages, twins
+from briefing.pages import Frames
+from briefing.playbook import Playbook
+from briefing.render import page
+from warehouse.clock import SHANGHAI
+from warehouse.settings import Settings
+from warehouse.watchlist import Watchlist
+
+WEEKDAYS = "一二三四五六日"
+STATES = {"list": "今日预警榜", "quiet": "今日没有预警", "uncovered": "覆盖不足", "no_list": "今日无榜单"}
+
+
+@dataclass(frozen=True)
+class Published:
+    """Every file written, the day's page first."""
+
+    paths: tuple[Path, ...]
+
+
+def publish(
+    frames: Frames, playbook: Playbook, watchlist: Watchlist, settings: Settings, out: Path, as_of: datetime,
+    sources: dict[str, str] | None = None, data_docs: Path | None = None,
+) -> Published:  # fmt: skip
+    """Write the list of `as_of`. `sources`: id -> title of each card; `data_docs`: index page of the data's own report."""
+    strip = pages.coverage(frames.coverage, sources or {}, playbook.limits.coverage_ok_share, as_of)
+    hospitals = {hospital.id: hospital.name for hospital in watchlist.hospitals}
+    cards = pages.cards(frames, playbook, hospitals, as_of)
+    state = "uncovered" if not strip["is_enough"] else "list" if cards else "quiet"
+    said = {
+        **_header(settings, as_of, state), **_read(frames, settings, as_of), "strip": strip, "cards": cards,
+        "tally": _tally(cards, playbook), "plan_version": playbook.version,
+        "data_docs": Path(os.path.relpath(data_docs, out)).as_posix() if data_docs else None,
+    }  # fmt: skip
+    rows = [twins.row(card) for card in cards]
+    events = {f"events/{c['event_id']}.html": page("event.html").render(said, card=c, base="../", root="../../") for c in cards}
+    return _write_day(out, as_of, "list.html", said, rows, events)
+
+
+def publish_no_list(reason: str, settings: Settings, out: Path, as_of: datetime) -> Published:
+    """A stage stopped: today's page says so and why; yesterday's list stays yesterday's."""
+    return _write_day(out, as_of, "no_list.html", {**_header(settings, as_of, "no_list"), "why": reason}, [], {})
+
+
+def _header(settings: Settings, as_of: datetime, state: str) -> dict[str, Any]:
+    local = as_of.astimezone(SHANGHAI)
+    return {
+        "name": settings.name, "is_drill": settings.drill, "state": state, "heading": STATES[state], "day_on": pages.day(as_of), "why": "",
+        "date": f"{local.year}年{local.month}月{local.day}日 星期{WEEKDAYS[local.weekday()]}", "as_of": f"{local:%H:%M}",
+    }  # fmt: skip
+
+
+def _tally(cards: list[dict[str, Any]], playbook: Playbook) -> list[dict[str, Any]]:
+    """How many of each level, worst first."""
+    levels = reversed(playbook.levels)
+    return [{"label": n.label, "tone": pages.tone(n, playbook), "n": sum(card["level"] is n for card in cards)} for n in levels]
+
+
+def _read(frames: Frames, settings: Settings, as_of: datetime) -> dict[str, Any]:
+    """What stands behind the list, so that a short one can be judged."""
+    since = as_of - timedelta(days=settings.list_days)
+    unsure = frames.mentions.filter(pl.col("status") == "unconfirmed", pl.col("first_seen_at").is_between(since, as_of))
+    models = {*facts.latest_scores(frames.scores)["model_version"], *frames.forecasts.filter(pl.col("as_of") == as_of)["model_version"]}
+    events_n = frames.events.filter(pl.col("as_of") == as_of).height
+    return {"events_n": events_n, "unsure_n": unsure["post_id"].n_unique(), "models": sorted(models), "list_days": settings.list_days}
+
+
+def _write_day(
+    out: Path, as_of: datetime, template: str, said: dict[str, Any], rows: list[dict[str, Any]], files: dict[str, str]
+) -> Published:
+    """Pages that are linked to are written before the page that links; `latest` only moves forward."""
+    folder, stamp = out / said["day_on"], f"list-{as_of.astimezone(SHANGHAI):%H%M}.html"
+    said["earlier"] = [
+        {"file": p.name, "time": f"{p.stem[5:7]}:{p.stem[7:]}"} for p in sorted(folder.glob("list-*.html")) if p.name < stamp
+    ]
+    whole = page(template).render(said, base="", root="../")
+    files = {
+        **files,
+        "list.json": twins.as_json(said, rows, as_of),
+        "list.csv": twins.as_csv(said, rows),
+        stamp: whole,
+        "index.html": whole,
+    }
+    written = [_replace(folder / name, text, "utf-8-sig" if name.endswith(".csv") else "utf-8") for name, text in files.items()]
+    if max(_days(out)) == said["day_on"]:
+        written.append(_replace(out / "latest.html", page(template).render(said, base=f"{said['day_on']}/", root="")))
+    written.append(
+        _replace(out / "days.html", page("days.html").render({**said, "heading": "往日榜单"}, base="", root="", days=_archive(out)))
+    )
+    return Published(tuple(reversed(written)))
+
+
+def _days(out: Path) -> list[str]:
+    return sorted((folder.parent.name for folder in out.glob("????-??-??/index.html")), reverse=True)
+
+
+def _archive(out: Path) -> list[dict[str, Any]]:
+    return [json.loads((out / day / "list.json").read_text(encoding="utf-8")) for day in _days(out)]
+
+
+def _replace(path: Path, text: str, encoding: str = "utf-8") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_bytes(text.encode(encoding))
+    temporary.replace(path)
+    return path
