@@ -1,0 +1,77 @@
+"""What the gate said of one table in one run, as a page without any foreign address, and as JSON beside it.
+
+Great Expectations' own pages load scripts and styles from several CDNs and stay bare inside a hospital's network (design/STACK.md §4).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from html import escape
+from pathlib import Path
+
+import polars as pl
+
+from expectations.gate import STOP, Checked
+from warehouse.clock import shanghai
+from warehouse.vocabulary import QUARANTINE_REASONS
+
+STYLE = """
+body{font:15px/1.6 "Noto Sans CJK SC","Microsoft YaHei",sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#1c2733}
+table{border-collapse:collapse;width:100%;margin:.5rem 0 2rem}th,td{border:1px solid #d5dde5;padding:.3rem .6rem;text-align:left}
+th{background:#f2f5f8}.no{background:#fdecea}.warn{background:#fff6e0}code{font-size:13px}
+"""
+
+
+def page_name(table: str, as_of: datetime) -> str:
+    """File name of a page inside the docs folder; the JSON beside it ends in .json."""
+    return f"{shanghai(as_of, '%Y%m%dT%H%M')}-{table}.html"
+
+
+def write_page(docs: Path, table: str, as_of: datetime, checked: Checked) -> Path:
+    """Write page and JSON; equal results give equal bytes. Returns the page's path."""
+    docs.mkdir(parents=True, exist_ok=True)
+    page = docs / page_name(table, as_of)
+    page.write_text(_page(table, as_of, checked), encoding="utf-8")
+    said = {
+        "table": table, "as_of": as_of.isoformat(), "good_n": checked.good.height, "quarantined_n": checked.quarantined.height,
+        "findings": [asdict(finding) for finding in checked.findings], "contract": checked.contract,
+    }  # fmt: skip
+    page.with_suffix(".json").write_text(json.dumps(said, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    return page
+
+
+def _page(table: str, as_of: datetime, checked: Checked) -> str:
+    title = f"数据检查 {table} · {shanghai(as_of)}"
+    aside = checked.quarantined.with_columns(pl.col("quarantine_reason").replace_strict(QUARANTINE_REASONS, return_dtype=pl.String))
+    kinds = aside.group_by("quarantine_reason", "column_name", "source").len()
+    kinds = kinds.sort(-pl.col("len").cast(pl.Int64), "quarantine_reason", "column_name", "source")
+    findings = [("no" if f.severity == STOP else "warn", (f.sentence, f.observed, f.expected)) for f in checked.findings]
+    contract = [(_shade(e["success"], e["severity"]), (e["column"], e["expects"], e["checked_n"], e["broken_n"])) for e in checked.contract]
+    return "\n".join([
+        f'<!doctype html><html lang="zh-CN"><head><meta charset="utf-8"><title>{escape(title)}</title><style>{STYLE}</style></head><body>',
+        f"<h1>{escape(title)}</h1>",
+        f"<p>通过 {checked.good.height} 行,隔离 {checked.quarantined.height} 行。</p>",
+        _table("整表提醒", ("说明", "实际", "应为"), findings),
+        _table("隔离原因", ("原因", "列", "来源", "行数"), [("", row) for row in kinds.rows()]),
+        _table("数据约定(Great Expectations)", ("列", "约定", "检查行数", "不符行数"), contract),
+        "</body></html>\n",
+    ])  # fmt: skip
+
+
+def _shade(success: bool, severity: str) -> str:
+    return "" if success else "warn" if severity == "warning" else "no"
+
+
+def _table(title: str, heads: tuple[str, ...], rows: Sequence[tuple[str, tuple[object, ...]]]) -> str:
+    if not rows:
+        return f"<h2>{escape(title)}</h2><p>无</p>"
+    head = "".join(f"<th>{escape(name)}</th>" for name in heads)
+    body = "\n".join(f'<tr class="{shade}">{"".join(map(_cell, row))}</tr>' for shade, row in rows)
+    return f"<h2>{escape(title)}</h2><table><tr>{head}</tr>\n{body}</table>"
+
+
+def _cell(said: object) -> str:
+    return f"<td>{escape('' if said is None else str(said))}</td>"

@@ -1,0 +1,99 @@
+"""Landing files of one run → fetches, quarantine, posts, observations, coverage. Judged first, written after: a stop writes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+
+from expectations.coverage import Floors, cover
+from expectations.datadocs import write_page
+from expectations.gate import Checked, Finding, StageStop, check, fitted, shape, strangers
+from expectations.suites import columns, table_rules
+from warehouse.clock import SHANGHAI
+from warehouse.store import Warehouse, days_before
+
+
+@dataclass(frozen=True)
+class Landed:
+    """What one run brought; `quarantined` counts rows set aside in it, new to the table or not."""
+
+    posts_new: int
+    observations_new: int
+    quarantined: int
+    findings: list[Finding]
+    coverage: pl.DataFrame
+
+
+def land(
+    warehouse: Warehouse, items: pl.DataFrame, fetches: pl.DataFrame, as_of: datetime, floors: Floors, docs: Path | None = None
+) -> Landed:
+    """items: raw_items columns; fetches: fetches columns; floors: items a run (low, high) of every source that was to be crawled.
+
+    docs: folder for the pages of what the gate said. StageStop if a table is not to be believed; a second run changes nothing.
+    """
+    for table, frame in (("raw_items", items), ("fetches", fetches)):
+        _stop_at([*strangers(table, frame), *shape(table, frame)])
+    items, fetches = fitted("raw_items", items), fitted("fetches", fetches)
+    sightings = _one_a_moment(items)
+    posts = check("posts", _first_sightings(sightings), as_of, _history(warehouse, as_of))
+    known = pl.concat([posts.good.select("post_id"), warehouse.scan("posts", as_of=as_of).select("post_id").collect()])
+    observations = check("observations", sightings.join(known, on="post_id", how="semi", maintain_order="left"), as_of)
+    for table, checked in (("posts", posts), ("observations", observations)):
+        if docs is not None:
+            write_page(docs, table, as_of, checked)
+    _stop_at(posts.stops + observations.stops)
+    return _write(warehouse, items, fetches, posts, observations, as_of, floors)
+
+
+def _write(
+    warehouse: Warehouse,
+    items: pl.DataFrame,
+    fetches: pl.DataFrame,
+    posts: Checked,
+    observations: Checked,
+    as_of: datetime,
+    floors: Floors,
+) -> Landed:
+    aside = pl.concat([posts.quarantined, observations.quarantined])
+    warehouse.add("fetches", fetches)
+    warehouse.add("quarantine", aside)
+    posts_new = warehouse.add("posts", posts.good)
+    observations_new = warehouse.add("observations", observations.good)
+    coverage = cover(warehouse, items, fetches, aside, as_of, floors)
+    warehouse.replace("coverage", coverage, as_of)
+    return Landed(posts_new, observations_new, aside.height, posts.findings + observations.findings, coverage)
+
+
+def _one_a_moment(items: pl.DataFrame) -> pl.DataFrame:
+    """Items in the order in which they were seen, the fuller text first; the same sighting on two pages or in two sources is one.
+
+    Two different rows of one source for one post and moment both stay: one of them is wrong, and the gate will say so.
+    """
+    fuller = -pl.col("text").str.len_chars().cast(pl.Int64)
+    items = items.sort("observed_at", fuller, "fetch_id", "post_id", "source", nulls_last=True)
+    first_source = (pl.col("source") == pl.col("source").first().over("post_id", "observed_at")) | pl.col("post_id").is_null()
+    apart = [name for name in columns("raw_items") if name != "fetch_id"]
+    return items.filter(first_source.fill_null(True)).unique(apart, keep="first", maintain_order=True)
+
+
+def _first_sightings(items: pl.DataFrame) -> pl.DataFrame:
+    first = (pl.col("observed_at") == pl.col("observed_at").min().over("post_id")) | pl.col("post_id").is_null()
+    return items.filter(first.fill_null(True))
+
+
+def _history(warehouse: Warehouse, as_of: datetime) -> pl.DataFrame:
+    """rows_n of earlier days' runs at the same minute of the day: a pulse is not measured against a night."""
+    clock = pl.col("as_of").dt.convert_time_zone(str(SHANGHAI)).dt.strftime("%H:%M")
+    runs = warehouse.scan("coverage", since=days_before(as_of, table_rules("posts", "volume")["days"])).filter(
+        pl.col("as_of") < as_of, clock == as_of.astimezone(SHANGHAI).strftime("%H:%M")
+    )
+    return runs.group_by("as_of").agg(rows_n=pl.col("got_n").sum()).sort("as_of").collect()
+
+
+def _stop_at(stops: list[Finding]) -> None:
+    if stops:
+        more = f" 等 {len(stops)} 项" if len(stops) > 3 else ""
+        raise StageStop(";".join(stop.sentence for stop in stops[:3]) + more)
