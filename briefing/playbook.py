@@ -21,13 +21,13 @@ from warehouse.vocabulary import CATEGORIES
 NUMERALS = "一二三四五"
 SAID = {  # pydantic's error types in PR's words; anything else keeps its own message
     "missing": "缺少这一项",
-    "extra_forbidden": "不认识的项,请检查拼写",
-    "too_short": "太少,至少 {min_length} 项",
-    "too_long": "太多,至多 {max_length} 项",
+    "extra_forbidden": "不认识的项，请检查拼写",
+    "too_short": "太少，至少 {min_length} 项",
+    "too_long": "太多，至多 {max_length} 项",
     "string_too_short": "不能留空",
-    "greater_than_equal": "超出范围,不能小于 {ge}",
-    "greater_than": "超出范围,要大于 {gt}",
-    "less_than_equal": "超出范围,不能大于 {le}",
+    "greater_than_equal": "超出范围，不能小于 {ge}",
+    "greater_than": "超出范围，要大于 {gt}",
+    "less_than_equal": "超出范围，不能大于 {le}",
     "literal_error": "只能是 {expected}",
     "value_error": "{error}",
 }
@@ -35,7 +35,7 @@ SAID = {  # pydantic's error types in PR's words; anything else keeps its own me
 
 def _category(name: str) -> str:
     if name not in CATEGORIES:
-        raise ValueError(f"不认识的类别 {name};可用:{'、'.join(CATEGORIES)}")
+        raise ValueError(f"不认识的类别 {name}；可用：{'、'.join(CATEGORIES)}")
     return name
 
 
@@ -95,7 +95,7 @@ class Level(Part):
     @property
     def label(self) -> str:
         """Number and word together: schemes number in both directions, so neither is ever printed alone."""
-        return f"{self.name}({self.severity})"
+        return f"{self.name}（{self.severity}）"
 
 
 class Scheme(Part):
@@ -168,7 +168,7 @@ def load_playbook(path: Path) -> Playbook:
     try:
         said = yaml.load(path.read_text(encoding="utf-8"), _Once)
     except FileNotFoundError as problem:
-        raise ConfigProblem(f"{path}: 没有处置预案文件;请从项目自带的 conf/playbook.yml 复制一份") from problem
+        raise ConfigProblem(f"{path}: 没有处置预案文件；请从项目自带的 conf/playbook.yml 复制一份") from problem
     except (yaml.YAMLError, UnicodeDecodeError) as problem:
         raise ConfigProblem(f"{path}: 不是能读的 YAML: {' '.join(str(problem).split())}") from problem
     if not isinstance(said, dict):
@@ -214,7 +214,7 @@ def _check_direction(milder: Level, worse: Level) -> None:
         for high in worse.criteria:
             if (low.group, low.bars.keys()) == (high.group, high.bars.keys()) and any(high.bars[k] < low.bars[k] for k in low.bars):
                 raise ValueError(
-                    f"scheme.direction: 按现在的方向 {worse.label} 比 {milder.label} 更严重,但它的门槛({', '.join(low.bars)})反而更低"
+                    f"scheme.direction: 按现在的方向 {worse.label} 比 {milder.label} 更严重，但它的门槛（{', '.join(low.bars)}）反而更低"
                 )
 
 

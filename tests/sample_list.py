@@ -24,21 +24,21 @@ WATCHED = Watchlist(
 RULE = "事件总帖数在 {h} 小时内达到现在的 3 倍且不少于 100 帖"
 # event, hospital, category, title, department, (p24, p48), growth of posts: [(hours ago, posts)], platforms, texts
 EVENTS: list[tuple[Any, ...]] = [
-    ("e1c4", "lanhu_children", "safety", "三岁患儿术后抢救无效,家属质疑岚湖妇儿麻醉过程", "麻醉科", (0.72, 0.81),
+    ("e1c4", "lanhu_children", "safety", "三岁患儿术后抢救无效，家属质疑岚湖妇儿麻醉过程", "麻醉科", (0.72, 0.81),
      [(1, 19), (4, 14), (7, 9), (11, 5), (20, 3), (30, 1)], ("weibo", "douyin", "liuyan"),
-     ("孩子进手术室前还在笑,出来就没了。岚湖市妇女儿童医院说是个体差异,麻醉记录到现在不给看,我们只想知道那四十分钟发生了什么。",
-      "同城的都看看,岚湖妇儿术后抢救无效,家属在门诊大厅等说法,希望能公开调查。", "转发,麻醉前评估做了没有?请岚湖妇儿正面回答。")),
-    ("b07d", "lanhu_first", "conflict", "岚湖一院急诊科夜间发生推搡,视频流传", "急诊科", (0.41, 0.47),
+     ("孩子进手术室前还在笑，出来就没了。岚湖市妇女儿童医院说是个体差异，麻醉记录到现在不给看，我们只想知道那四十分钟发生了什么。",
+      "同城的都看看，岚湖妇儿术后抢救无效，家属在门诊大厅等说法，希望能公开调查。", "转发，麻醉前评估做了没有？请岚湖妇儿正面回答。")),
+    ("b07d", "lanhu_first", "conflict", "岚湖一院急诊科夜间发生推搡，视频流传", "急诊科", (0.41, 0.47),
      [(2, 7), (5, 6), (9, 4), (13, 2)], ("douyin", "weibo"),
-     ("岚湖一院急诊科昨晚十一点多,有人和护士推搡起来,保安拉了很久,候诊的人都在拍。", "等了三个小时还没轮上,换谁都急,但动手不对。")),
+     ("岚湖一院急诊科昨晚十一点多，有人和护士推搡起来，保安拉了很久，候诊的人都在拍。", "等了三个小时还没轮上，换谁都急，但动手不对。")),
     ("7fa2", "lanhu_tcm", "price", "岚湖市中医院膏方套餐价格被质疑“先开再算”", None, (0.33, 0.38),
      [(3, 4), (15, 3), (27, 5), (40, 2)], ("xhs", "zhihu"),
-     ("在岚湖市中医院开膏方,说好一千二,结账三千六,明细里有没听说过的药材,问收费处说去问医生。", "岚湖中医院膏方怎么收费的?有没有公示?")),
-    ("40e9", "lanhu_first", "service", "西塘院区自助机停用,挂号排队两小时", "门诊部", (0.14, 0.17),
+     ("在岚湖市中医院开膏方，说好一千二，结账三千六，明细里有没听说过的药材，问收费处说去问医生。", "岚湖中医院膏方怎么收费的？有没有公示？")),
+    ("40e9", "lanhu_first", "service", "西塘院区自助机停用，挂号排队两小时", "门诊部", (0.14, 0.17),
      [(2, 2), (6, 1), (26, 2)], ("liuyan", "tieba"),
-     ("岚湖一院西塘院区的自助挂号机又停了,只开两个人工窗口,老人站着排了两小时,能不能加个座?",)),
+     ("岚湖一院西塘院区的自助挂号机又停了，只开两个人工窗口，老人站着排了两小时，能不能加个座？",)),
     ("c3d8", "lanhu_first", "rumor", "网传岚湖一院“下月起夜间急诊停诊”", "急诊科", (0.12, 0.16),
-     [(5, 2), (8, 1)], ("wechat",), ("听说岚湖一院下个月晚上急诊不开了?有没有内部的人说一下。",)),
+     [(5, 2), (8, 1)], ("wechat",), ("听说岚湖一院下个月晚上急诊不开了？有没有内部的人说一下。",)),
 ]  # fmt: skip
 SOURCES = {
     "weibo_search": "微博搜索", "liuyan": "领导留言板", "baidu_board": "百度热榜", "news_city": "岚湖新闻网", "tieba_lanhu": "岚湖吧",
@@ -57,7 +57,7 @@ def _posts() -> dict[str, list[dict[str, Any]]]:
                 rows["posts"].append(
                     {"post_id": post_id, "source": "weibo_search", "platform": platform, "kind": "post" if n < len(texts) else "comment",
                      "url": f"https://{platform}.example/p/{post_id}", "author_kind": "personal" if n else None, "title": None,
-                     "text": texts[n] if n < len(texts) else f"{texts[n % len(texts)][:24]}({n} 楼)", "published_at": said,
+                     "text": texts[n] if n < len(texts) else f"{texts[n % len(texts)][:24]}（{n} 楼）", "published_at": said,
                      "published_precision": "minute", "first_seen_at": said + timedelta(minutes=20), "fetch_id": f"f-{post_id}"}
                 )  # fmt: skip
                 rows["event_posts"].append({"event_id": event_id, "post_id": post_id, "as_of": NOW})

@@ -34,7 +34,7 @@ def refusal(path: Path) -> str:
 def test_the_shipped_playbook_is_whole() -> None:
     book = load_playbook(BOOK)
     assert [(level.label, level.due_minutes, level.statement_h) for level in book.levels] == [
-        ("一级(轻度)", 480, 48), ("二级(中度)", 120, 48), ("三级(重度)", 30, 24),
+        ("一级（轻度）", 480, 48), ("二级（中度）", 120, 48), ("三级（重度）", 30, 24),
     ]  # fmt: skip
     for category in CATEGORIES:
         for level in book.levels:
@@ -58,7 +58,7 @@ def test_either_direction_is_read_mildest_first(tmp_path: Path) -> None:
         for level in said["scheme"]["levels"]:
             level["number"] = 4 - level["number"]
 
-    assert [level.label for level in load_playbook(written(tmp_path, turn)).levels] == ["三级(轻度)", "二级(中度)", "一级(重度)"]
+    assert [level.label for level in load_playbook(written(tmp_path, turn)).levels] == ["三级（轻度）", "二级（中度）", "一级（重度）"]
 
 
 LEVELS: Callable[[dict[str, Any]], list[dict[str, Any]]] = lambda said: said["scheme"]["levels"]  # noqa: E731

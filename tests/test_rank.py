@@ -290,7 +290,7 @@ def test_a_rise_is_a_rise_in_either_direction(world: World, playbook: Playbook, 
     world.rows["forecasts"][0]["escalates_p"] = 0.8
     assert world.listed(playbook) == [("a", 3)]
     assert world.listed(official) == [("a", 1)]
-    assert "上次为二级(中度)" in "".join(world.rank(official)["reasons"][0])
+    assert "上次为二级（中度）" in "".join(world.rank(official)["reasons"][0])
 
 
 # ── order ───────────────────────────────────────────────────────────────
@@ -450,7 +450,7 @@ def test_a_regrading_stands_until_things_get_worse(world: World, playbook: Playb
     world.verdict("w", "regraded", hours_ago=20, level=chosen)
     assert world.listed(playbook) == [("a", level)]
     said = world.rank(playbook)["reasons"][0][0]
-    assert said.startswith("宣传科已将" if level == chosen else "达到三级(重度)标准")
+    assert said.startswith("已由人工定为" if level == chosen else "达到三级（重度）标准")
 
 
 # ── nothing later than as_of ────────────────────────────────────────────
@@ -478,10 +478,10 @@ def test_reasons_are_two_to_four_sentences_with_the_stored_numbers(world: World,
     world.put("observations", post_id="a-0", observed_at=NOW - HOUR, board_rank=12)
     reasons = world.rank(playbook)["reasons"][0].to_list()
     assert reasons == [
-        "达到三级(重度)标准:24 小时内升级可能性 63%(门槛 60%)。",
-        "已知 42 帖,近 24 小时 1 帖,再前 24 小时 1 帖;见于微博。",
+        "达到三级（重度）标准：24 小时内升级可能性 63%（门槛 60%）。",
+        "已知 42 帖，近 24 小时 1 帖，再前 24 小时 1 帖；见于微博。",
         "帖文中出现“死亡”。",
-        "近 24 小时登上微博热榜,最高第 12 位。",
+        "近 24 小时登上微博热榜，最高第 12 位。",
     ]
 
 
@@ -493,17 +493,17 @@ def test_every_criterion_can_be_the_reason(world: World, playbook: Playbook) -> 
     world.event("single", category="conflict", p24=None)
     first = {row["event_id"]: row["reasons"][0] for row in world.rank(playbook).iter_rows(named=True)}
     assert first == {
-        "board": "达到三级(重度)标准:近 24 小时最高第 8 位(门槛前 10 位)。",
-        "group": "达到三级(重度)标准:属于“高敏感”,24 小时内升级可能性 50%(门槛 45%)。",
-        "later": "达到三级(重度)标准:48 小时内升级可能性 75%(门槛 70%)。",
-        "single": "达到一级(轻度)标准:属于“高敏感”,近 24 小时 1 帖(门槛 1 帖)。",
+        "board": "达到三级（重度）标准：近 24 小时最高第 8 位（门槛前 10 位）。",
+        "group": "达到三级（重度）标准：属于“高敏感”，24 小时内升级可能性 50%（门槛 45%）。",
+        "later": "达到三级（重度）标准：48 小时内升级可能性 75%（门槛 70%）。",
+        "single": "达到一级（轻度）标准：属于“高敏感”，近 24 小时 1 帖（门槛 1 帖）。",
     }
     assert all(2 <= len(reasons) <= 4 for reasons in world.rank(playbook)["reasons"])
 
 
 def test_drivers_of_the_nearest_horizon_are_a_reason(world: World, playbook: Playbook) -> None:
     world.event("a", p24=0.2, p48=0.3)
-    assert "推动预测的主要因素:因素24。" in world.rank(playbook)["reasons"][0].to_list()
+    assert "推动预测的主要因素：因素24。" in world.rank(playbook)["reasons"][0].to_list()
 
 
 def test_a_rescored_post_counts_once_by_the_model_that_sorts_last(world: World, playbook: Playbook) -> None:
