@@ -113,7 +113,8 @@ class Words:
 def load_scenario(folder: Path) -> Scenario:
     """Expand a scenario folder; ConfigProblem names the file that is wrong."""
     if not (folder / "world.yml").is_file():
-        raise ConfigProblem(f"{folder}: no scenario here (needs world.yml); shipped: {', '.join(sorted(p.name for p in SCENARIOS.iterdir()))}")
+        shipped = ", ".join(sorted(place.name for place in SCENARIOS.iterdir()))
+        raise ConfigProblem(f"{folder}: no scenario here (needs world.yml); shipped: {shipped}")
     world = _read(folder / "world.yml")
     posts: list[Post] = []
     headlines: list[Headline] = []
@@ -122,7 +123,8 @@ def load_scenario(folder: Path) -> Scenario:
             story = _read(path)
             try:
                 posts += _Story(path.stem, story, world).told()
-                headlines += [Headline(b, t, parse_instant(s), parse_instant(u), low, high) for b, t, s, u, low, high in story.get("headlines", [])]
+                for board, title, since, until, low, high in story.get("headlines", []):
+                    headlines.append(Headline(board, title, parse_instant(since), parse_instant(until), low, high))
             except (KeyError, ValueError, TypeError) as problem:
                 raise ConfigProblem(f"{path}: {type(problem).__name__}: {problem}") from problem
     return Scenario(world, tuple(sorted(posts, key=lambda p: (p.at, p.id))), tuple(headlines))
