@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +13,7 @@ import polars as pl
 from briefing import facts
 from briefing.playbook import Level, Playbook
 from warehouse.clock import shanghai
-from warehouse.vocabulary import AUTHOR_KINDS, CATEGORIES, COVERAGE_STATUSES, FETCH_REASONS, KINDS, PLATFORMS
+from warehouse.vocabulary import AUTHOR_KINDS, CATEGORIES, COVERAGE_STATUSES, FETCH_REASONS, KINDS, PLATFORMS, RESOLVE_RULES
 
 EVIDENCE, EVENT_POSTS, EXCERPT = 5, 200, 120
 SPARK_H, BUCKET_H = 72, 3
@@ -117,9 +118,22 @@ def tone(level: Level, playbook: Playbook) -> str:
 
 def _chance(row: dict[str, Any]) -> dict[str, Any]:
     said = next(word for least, word in CHANCE_WORDS if row["escalates_p"] >= least)
-    size = {name: f"{row[name]:,.0f}" for name in ("expected_n", "low_n", "high_n")}
-    same = {name: row[name] for name in ("horizon_h", "escalates_p", "drivers", "resolve_rule", "model_version")}
-    return {**same, **size, "word": said, "resolves": clock_words(row["resolve_at"])}
+    size = {name: _figure(row[name]) for name in ("expected_n", "low_n", "high_n")}
+    same = {name: row[name] for name in ("horizon_h", "escalates_p", "drivers")}
+    rule, counted = rule_words(row["resolve_rule"])
+    return {**same, **size, "word": said, "rule": rule, "counted": counted, "resolves": clock_words(row["resolve_at"])}
+
+
+def rule_words(rule: str) -> tuple[str, str]:
+    """A resolve rule in PR's words, and what its figures count; a rule without words yet is shown as it is stored."""
+    for shape, words in RESOLVE_RULES.items():
+        if found := re.fullmatch(shape, rule):
+            return words[0].format(*found.groups()), words[1].format(*found.groups())
+    return rule, "规模"
+
+
+def _figure(n: float) -> str:
+    return f"{n:,.0f}" if n >= 10 or n == round(n) else f"{n:.1f}"
 
 
 def _with_counts(posts: pl.DataFrame, observations: pl.DataFrame, as_of: datetime) -> pl.DataFrame:

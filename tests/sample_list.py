@@ -21,7 +21,6 @@ BOOK = load_playbook(Path(__file__).parent.parent / "conf" / "playbook.yml")
 WATCHED = Watchlist(
     (Hospital("lanhu_first", "岚湖市第一人民医院"), Hospital("lanhu_children", "岚湖市妇女儿童医院"), Hospital("lanhu_tcm", "岚湖市中医院"))
 )
-RULE = "事件总帖数在 {h} 小时内达到现在的 3 倍且不少于 100 帖"
 # event, hospital, category, title, department, (p24, p48), growth of posts: [(hours ago, posts)], platforms, texts
 EVENTS: list[tuple[Any, ...]] = [
     ("e1c4", "lanhu_children", "safety", "三岁患儿术后抢救无效，家属质疑岚湖妇儿麻醉过程", "麻醉科", (0.72, 0.81),
@@ -89,7 +88,7 @@ def _events() -> dict[str, list[dict[str, Any]]]:
             rows["forecasts"].append(
                 {"event_id": event_id, "as_of": NOW, "horizon_h": horizon_h, "escalates_p": p, "expected_n": posts_n * 2.6, "low_n": posts_n * 1.3,
                  "high_n": posts_n * 5.1, "drivers": ["近 6 小时发帖加快", "已跨平台传播", "出现伤亡字眼"][: 1 + posts_n // 20],
-                 "model_version": "escalation-lgbm-2026.03", "resolve_rule": RULE.format(h=horizon_h), "resolve_at": NOW + horizon_h * HOUR}
+                 "model_version": "escalation-lgbm-2026.03", "resolve_rule": f"event_posts>={posts_n * 2 + 5}:{horizon_h}h", "resolve_at": NOW + horizon_h * HOUR}
             )  # fmt: skip
     return rows
 

@@ -52,7 +52,14 @@ QUARANTINE_REASONS = {
     "duplicate": "同批重复",
 }
 
+ARCHIVE_STATES = {"intact": "完好", "tampered": "已被改动", "missing": "缺失", "none": "未存档"}
+
 OUTCOMES = {"yes": "已升级", "no": "未升级", "void": "无法判定"}
+
+RESOLVE_RULES = {  # shape of forecasts.resolve_rule: what it says, and what expected_n counts
+    r"board_top(\d+):(\d+)h": ("有帖文登上热榜前 {0} 位", "居前 {0} 位的小时数"),
+    r"event_posts>=(\d+):(\d+)h": ("累计达到 {0} 帖", "累计帖数"),
+}
 
 VERDICTS = {"claimed": "已认领", "false_alarm": "误报", "regraded": "调整级别", "resolved": "已办结"}
 

@@ -1,0 +1,1 @@
+"""The web desk: what was published, to a browser on this machine."""
