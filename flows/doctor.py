@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http.client import HTTPException
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -24,6 +25,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from flows.road import Road
 from warehouse.settings import PROJECT, ConfigProblem, Settings
 from warehouse.watchlist import load_watchlist
 
@@ -55,7 +57,7 @@ def doctor(settings: Settings, network: bool = False) -> list[Check]:
         browser(),
         clock(PROJECT, datetime.now(UTC)),
         weights(PROJECT / "models" / "weights"),
-        *conf_files(settings.conf),
+        *conf_files(settings),
     ]
     return [*checks, *sources(_source_urls(settings.conf))] if network else checks
 
@@ -123,10 +125,11 @@ def port(number: int, name: str, path: str, mark: bytes) -> Check:
         probe.settimeout(1)
         if probe.connect_ex(("127.0.0.1", number)) != 0:
             return Check(f"port {number}", "ok", f"free for {name}")
+    here = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # never through the hospital's proxy
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{number}{path}", timeout=2) as answer:
+        with here.open(f"http://127.0.0.1:{number}{path}", timeout=2) as answer:
             ours = mark in answer.read(100_000)
-    except (OSError, ValueError):  # not HTTP, or no answer: somebody else's
+    except (OSError, HTTPException):  # no answer, or not HTTP: somebody else's
         ours = False
     if ours:
         return Check(f"port {number}", "ok", f"{name} answers there")
@@ -191,22 +194,23 @@ def _sha256(path: Path) -> str | None:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def conf_files(conf: Path) -> Iterator[Check]:
+def conf_files(settings: Settings) -> Iterator[Check]:
     """Each file people edit, through the reader the road itself uses."""
     from briefing.playbook import load_playbook
     from crawlers.card import load_cards
 
-    readers: dict[str, Callable[[], object]] = {
-        "hospitals.yml": lambda: load_watchlist(conf),
-        "sources.yml": lambda: load_cards(conf),
-        "playbook.yml": lambda: load_playbook(conf / "playbook.yml"),
+    playbook = Road(settings, datetime.now(UTC)).playbook_file
+    readers: dict[Path, Callable[[], object]] = {
+        settings.conf / "hospitals.yml": lambda: load_watchlist(settings.conf),
+        settings.conf / "sources.yml": lambda: load_cards(settings.conf),
+        playbook: lambda: load_playbook(playbook),
     }
-    for name, read in readers.items():
+    for path, read in readers.items():
         try:
             read()
-            yield Check(f"conf/{name}", "ok", str(conf / name))
+            yield Check(path.name, "ok", str(path))
         except ConfigProblem as problem:
-            yield Check(f"conf/{name}", "fail", str(problem), f"edit {conf / name}")
+            yield Check(path.name, "fail", str(problem), f"edit {path}")
 
 
 def _source_urls(conf: Path) -> list[str]:
@@ -232,7 +236,7 @@ def _reach(site: str, timeout_s: float) -> Check:
             return Check(site, "ok", f"answers {answer.status}")
     except urllib.error.HTTPError as answer:
         return Check(site, "ok", f"answers {answer.code}")
-    except OSError as problem:
+    except (OSError, HTTPException) as problem:
         reason = getattr(problem, "reason", problem)
         return Check(
             site, "warn", f"no answer: {reason}", "ask the network department for this address, or take the source out of conf/sources.yml"

@@ -153,8 +153,8 @@ def test_a_comment_is_kept_for_the_search_that_found_it_and_knows_its_post(tmp_p
 
 def test_weibo_search_csv(tmp_path: Path) -> None:
     row = {"id": 5143389461382402, "bid": "PzxMFDdIO", "user_id": 9, "用户昵称": "某", "微博正文": "//@岚湖一院发布: 转", "转发数": 0,
-           "评论数": 1, "点赞数": 2, "发布时间": "2026-03-09 21:05", "发布工具": "iPhone", "retweet_id": "5143389461382401", "ip": "发布于 江苏",
-           "user_authentication": "黄V"}  # fmt: skip
+           "评论数": 1, "点赞数": 2, "发布时间": "2026-03-09 21:05", "发布工具": "iPhone", "retweet_id": "5143389461382401",
+           "ip": "发布于 江苏", "user_authentication": "黄V"}  # fmt: skip
     item = imported(write_csv(tmp_path / "w.csv", [list(row), list(row.values())])).items.to_dicts()[0]
     assert (item["platform"], item["kind"], item["region"], item["is_verified"]) == ("weibo", "repost", "江苏", True)
     assert (item["post_id"], item["parent_id"]) == (post_id("weibo", weibo_mid("PzxMFDdIO")), post_id("weibo", "5143389461382401"))
