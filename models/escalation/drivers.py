@@ -1,0 +1,105 @@
+"""What moved a forecast most, in sentences a PR officer reads. Every sentence states stored facts; TreeSHAP chooses which.
+
+A group of features that speak of one thing is one sentence; its weight is the sum of their pulls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from models.escalation.features import OFF
+from models.escalation.model import Head
+from warehouse.vocabulary import PLATFORMS
+
+Row = dict[str, Any]
+MOST, LEAST_PULL = 3, 0.02
+
+
+def _rank(row: Row) -> str:
+    board = PLATFORMS.get(row["platform_last"], "") + "热榜"
+    if row["rank_now"] == OFF:
+        return f"已离开{board}约{_hours(row['gap_h'])},离榜前第{row['rank_last']:.0f}位"
+    for hours in (3, 1, 6):
+        if row[f"rank_{hours}h"] != OFF:
+            return f"{board}第{row['rank_now']:.0f}位,{hours}小时前为第{row[f'rank_{hours}h']:.0f}位"
+    return f"{board}第{row['rank_now']:.0f}位," + ("新上榜" if row["hours_n"] <= 1 else "此前6小时不在榜")
+
+
+def _stay(row: Row) -> str:
+    top = f",其中前十{row['top_hours_n']:.0f}小时" if row["top_hours_n"] else ",未进过前十"
+    return f"一周内在榜{row['hours_n']:.0f}小时,最高第{row['best_rank']:.0f}位" + top
+
+
+def _topics(row: Row) -> str:
+    return f"近24小时有{row['topics_24h']:.0f}个相关话题上榜" if row["topics_24h"] > 1 else ""
+
+
+def _platforms(row: Row) -> str:
+    return f"一周内上过{row['platforms_n']:.0f}个平台的热榜" if row["platforms_n"] > 1 else ""
+
+
+def _heat(row: Row) -> str:
+    growth = row["heat_growth_3h"]
+    if growth is None or abs(growth) < 0.05:
+        return ""
+    return f"热度较3小时前{'上升' if growth > 0 else '下降'}{abs(np.expm1(growth)):.0%}"
+
+
+def _pace(row: Row) -> str:
+    now, before = row["n_1h"], row["n_before_1h"]
+    if not now:
+        return f"最近1小时无新帖,最近一帖在{_hours(row['last_h'])}前" if row["last_h"] is not None else "尚无可见帖文"
+    return f"过去1小时发帖{now}篇" + (f",是前一小时的{now / before:.1f}倍" if before else ",前一小时没有")
+
+
+def _volume(row: Row) -> str:
+    return f"已知帖文{row['n']}篇,其中近24小时{row['n_24h']}篇"
+
+
+def _age(row: Row) -> str:
+    return f"首帖距今{_hours(row['first_h'])}" if row["first_h"] is not None else ""
+
+
+def _authors(row: Row) -> str:
+    return f"参与账号{row['authors_n']}个,占帖文数{row['authors_share']:.0%}" if row["n"] > 1 else ""
+
+
+def _hours(hours: float) -> str:
+    if hours < 1:
+        return f"{max(1, round(hours * 60))}分钟"
+    return f"{hours:.0f}小时" if hours < 72 else f"{hours / 24:.0f}天"
+
+
+Group = tuple[Callable[[Row], str], tuple[str, ...]]
+GROUPS: dict[str, tuple[Group, ...]] = {
+    "board": (
+        (_rank, ("rank_now", "rank_last", "gap_h", "rank_1h", "rank_3h", "rank_6h", "rise_1h", "rise_3h", "rise_6h")),
+        (_stay, ("best_rank", "best_ago_h", "first_h", "hours_24h", "hours_n", "top_hours_n")),
+        (_topics, ("topics_1h", "topics_3h", "topics_6h", "topics_24h", "topics_n")),
+        (_platforms, ("platforms_n", "is_weibo", "is_zhihu", "is_baidu")),
+        (_heat, ("heat_growth_3h",)),
+    ),
+    "spread": (
+        (_pace, ("pace_1h", "pace_3h", "pace_12h", "log_1h", "log_3h", "last_h")),
+        (_volume, ("log_n", "rate", "log_6h", "log_12h", "log_24h")),
+        (_age, ("first_h",)),
+        (_authors, ("authors_share",)),
+    ),
+}
+
+
+def drivers(head: Head, rows: pl.DataFrame) -> list[list[str]]:
+    """Two or three sentences a row, the strongest first; the first group's is always among them."""
+    pull, names = head.pull(rows), head.features
+    groups = GROUPS[head.kind]
+    weight = np.column_stack([np.abs(pull[:, [names.index(name) for name in members]].sum(axis=1)) for _, members in groups])
+    return [_sentences(groups, row, weights) for row, weights in zip(rows.iter_rows(named=True), weight, strict=True)]
+
+
+def _sentences(groups: tuple[Group, ...], row: Row, weights: Any) -> list[str]:
+    said = [groups[i][0](row) for i in np.argsort(-weights, kind="stable")]
+    return [sentence for sentence in said if sentence][:MOST]

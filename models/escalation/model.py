@@ -1,0 +1,109 @@
+"""The forecaster as it is shipped: text files of LightGBM and calibration knots as JSON, read without sklearn or MLflow."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightgbm
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+Numbers = NDArray[np.float64]
+KINDS = ("board", "spread")
+SHIPPED = Path(__file__).resolve().parent.parent / "weights" / "escalation"
+LEAST_P = 0.0005  # no forecast is ever certain: what validation never saw may still happen
+NAME = "escalation"
+
+
+class ModelProblem(Exception):
+    """The shipped files are missing or damaged; the message names the folder and the remedy."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """One of the two models: chance of escalation, size at the horizon, and what validation taught about both."""
+
+    kind: str
+    chance: lightgbm.Booster
+    size: lightgbm.Booster
+    knots: dict[str, Any]
+
+    @property
+    def features(self) -> list[str]:
+        return list(self.chance.feature_name())
+
+    def predict(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """rows: the features and `horizon_h` -> escalates_p, expected_n, low_n, high_n (median and 10–90 %), a row each.
+
+        Sizes are hours in a top 10 for `board`, posts known at the horizon for `spread` (which needs the column `n`).
+        """
+        matrix = self.matrix(rows)
+        p = calibrate(self.chance.predict(matrix, num_threads=1), self.knots["isotonic"])
+        sizes = self.sizes(self.size.predict(matrix, num_threads=1))
+        if self.kind == "spread":
+            n = rows["n"].to_numpy().astype(np.float64)
+            sizes = {name: n + np.expm1(growth) * (n + 1) for name, growth in sizes.items()}
+        else:
+            most = rows["horizon_h"].to_numpy()
+            sizes = {name: np.minimum(value, most) for name, value in sizes.items()}
+        return pl.DataFrame({"escalates_p": p} | {f"{name}_n": np.maximum(value, 0) for name, value in sizes.items()})
+
+    def matrix(self, rows: pl.DataFrame) -> Numbers:
+        return np.asarray(rows.select(pl.col(self.features).cast(pl.Float64).fill_null(float("nan"))).to_numpy())
+
+    def sizes(self, score: Any) -> dict[str, Numbers]:
+        knots = self.knots["size"]
+        return {name: np.interp(score, knots["x"], knots[name]) for name in ("expected", "low", "high")}
+
+    def pull(self, rows: pl.DataFrame) -> Numbers:
+        """How much each feature moved each row's log-odds (TreeSHAP): one column a feature."""
+        return np.asarray(self.chance.predict(self.matrix(rows), pred_contrib=True, num_threads=2), dtype=np.float64)[:, :-1]
+
+
+def calibrate(score: Any, knots: dict[str, list[float]]) -> Numbers:
+    """Isotonic calibration as a line through its knots: order is kept, 0 and 1 are never said."""
+    return np.asarray(np.clip(np.interp(score, knots["x"], knots["y"]), LEAST_P, 1 - LEAST_P))
+
+
+@dataclass(frozen=True)
+class Forecaster:
+    """Both models, and the sha256 of their files: equal files, equal version."""
+
+    heads: dict[str, Head]
+    sha256: str
+
+    def version_of(self, kind: str) -> str:
+        return f"{NAME}.{kind}@{self.sha256[:12]}"
+
+    @classmethod
+    def load(cls, folder: Path = SHIPPED) -> Forecaster:
+        """ModelProblem if a file is missing or unreadable."""
+        try:
+            knots = json.loads((folder / "calibration.json").read_text(encoding="utf-8"))
+            heads = {
+                kind: Head(kind, _booster(folder / f"{kind}_chance.txt"), _booster(folder / f"{kind}_size.txt"), knots[kind])
+                for kind in KINDS
+            }
+        except (OSError, ValueError, KeyError, lightgbm.basic.LightGBMError) as problem:
+            raise ModelProblem(
+                f"{folder}: no usable forecaster ({problem}); run `guanchao train escalation` or restore the folder"
+            ) from problem
+        return cls(heads, fingerprint(folder))
+
+
+def _booster(path: Path) -> lightgbm.Booster:
+    return lightgbm.Booster(model_str=path.read_text(encoding="utf-8"))
+
+
+def fingerprint(folder: Path) -> str:
+    """sha256 over the names and bytes of the files that decide a forecast."""
+    names = ["calibration.json", *(f"{kind}_{part}.txt" for kind in KINDS for part in ("chance", "size"))]
+    whole = hashlib.sha256()
+    for name in sorted(names):
+        whole.update(name.encode() + b"\0" + (folder / name).read_bytes())
+    return whole.hexdigest()
