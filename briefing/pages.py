@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -188,7 +189,7 @@ def spark(moments: list[datetime], as_of: datetime) -> dict[str, Any]:
     for moment in moments:
         place = (moment - start) / timedelta(hours=BUCKET_H)
         if 0 < place <= n:
-            bars[min(int(place), n - 1)] += 1
+            bars[math.ceil(place) - 1] += 1
     last, before = sum(bars[-n // 3 :]), sum(bars[n // 3 : -n // 3])
     trend = "上升" if last > before else "回落" if last < before else "持平"
     return {

@@ -150,6 +150,6 @@ def _history(warnings: pl.DataFrame, verdicts: pl.DataFrame, as_of: datetime, is
     by_event: dict[str, list[dict[str, Any]]] = {}
     for row in sent.select("event_id", "warning_id", "as_of", "level").iter_rows(named=True):
         by_event.setdefault(row["event_id"], []).append(row)
-    said = verdicts.filter(pl.col("said_at") <= as_of).join(sent.select("warning_id", "event_id"), on="warning_id")
+    said = verdicts.filter(pl.col("said_at") <= as_of).join(sent.select("warning_id", "event_id").unique(), on="warning_id")
     last = {row["event_id"]: row for row in said.sort("said_at", "verdict_id").iter_rows(named=True)}
     return {event_id: Past(tuple(rows), last.get(event_id)) for event_id, rows in by_event.items()}

@@ -32,7 +32,8 @@ EVENTS: list[tuple[Any, ...]] = [
      ("岚湖一院急诊科昨晚十一点多，有人和护士推搡起来，保安拉了很久，候诊的人都在拍。", "等了三个小时还没轮上，换谁都急，但动手不对。")),
     ("7fa2", "lanhu_tcm", "price", "岚湖市中医院膏方套餐价格被质疑“先开再算”", None, (0.33, 0.38),
      [(3, 4), (15, 3), (27, 5), (40, 2)], ("xhs", "zhihu"),
-     ("在岚湖市中医院开膏方，说好一千二，结账三千六，明细里有没听说过的药材，问收费处说去问医生。", "岚湖中医院膏方怎么收费的？有没有公示？")),
+     ("在岚湖市中医院开膏方，说好一千二，结账三千六，明细里有没听说过的药材，问收费处说去问医生。",
+      "岚湖中医院膏方怎么收费的？有没有公示？")),
     ("40e9", "lanhu_first", "service", "西塘院区自助机停用，挂号排队两小时", "门诊部", (0.14, 0.17),
      [(2, 2), (6, 1), (26, 2)], ("liuyan", "tieba"),
      ("岚湖一院西塘院区的自助挂号机又停了，只开两个人工窗口，老人站着排了两小时，能不能加个座？",)),
@@ -54,24 +55,57 @@ def _posts() -> dict[str, list[dict[str, Any]]]:
                 post_id, said = f"{event_id}-{n:03}", NOW - hours_ago * HOUR - timedelta(minutes=7 * i)
                 platform = platforms[n % len(platforms)]
                 rows["posts"].append(
-                    {"post_id": post_id, "source": "weibo_search", "platform": platform, "kind": "post" if n < len(texts) else "comment",
-                     "url": f"https://{platform}.example/p/{post_id}", "author_kind": "personal" if n else None, "title": None,
-                     "text": texts[n] if n < len(texts) else f"{texts[n % len(texts)][:24]}（{n} 楼）", "published_at": said,
-                     "published_precision": "minute", "first_seen_at": said + timedelta(minutes=20), "fetch_id": f"f-{post_id}"}
-                )  # fmt: skip
+                    {
+                        "post_id": post_id,
+                        "source": "weibo_search",
+                        "platform": platform,
+                        "kind": "post" if n < len(texts) else "comment",
+                        "url": f"https://{platform}.example/p/{post_id}",
+                        "author_kind": "personal" if n else None,
+                        "title": None,
+                        "text": texts[n] if n < len(texts) else f"{texts[n % len(texts)][:24]}（{n} 楼）",
+                        "published_at": said,
+                        "published_precision": "minute",
+                        "first_seen_at": said + timedelta(minutes=20),
+                        "fetch_id": f"f-{post_id}",
+                    }
+                )
                 rows["event_posts"].append({"event_id": event_id, "post_id": post_id, "as_of": NOW})
                 rows["mentions"].append(
-                    {"post_id": post_id, "hospital_id": hospital_id, "department": department, "evidence": "别名", "confidence_p": 0.9,
-                     "status": "confirmed" if n != 9 else "unconfirmed", "first_seen_at": said}
-                )  # fmt: skip
+                    {
+                        "post_id": post_id,
+                        "hospital_id": hospital_id,
+                        "department": department,
+                        "evidence": "别名",
+                        "confidence_p": 0.9,
+                        "status": "confirmed" if n != 9 else "unconfirmed",
+                        "first_seen_at": said,
+                    }
+                )
                 rows["scores"].append(
-                    {"post_id": post_id, "model_version": "guanchao-bert-2026.03", "relevant_p": 0.93, "negative_p": 0.84, "neutral_p": 0.12,
-                     "positive_p": 0.04, "category": category, "category_p": 0.8, "first_seen_at": said}
-                )  # fmt: skip
+                    {
+                        "post_id": post_id,
+                        "model_version": "guanchao-bert-2026.03",
+                        "relevant_p": 0.93,
+                        "negative_p": 0.84,
+                        "neutral_p": 0.12,
+                        "positive_p": 0.04,
+                        "category": category,
+                        "category_p": 0.8,
+                        "first_seen_at": said,
+                    }
+                )
                 rows["observations"].append(
-                    {"post_id": post_id, "observed_at": NOW - HOUR / 2, "reposts_n": max(0, 320 - 90 * n), "comments_n": max(0, 1204 - 300 * n),
-                     "likes_n": max(0, 5310 - 1500 * n), "board_rank": 17 if post_id == "e1c4-000" else None, "fetch_id": "f"}
-                )  # fmt: skip
+                    {
+                        "post_id": post_id,
+                        "observed_at": NOW - HOUR / 2,
+                        "reposts_n": max(0, 320 - 90 * n),
+                        "comments_n": max(0, 1204 - 300 * n),
+                        "likes_n": max(0, 5310 - 1500 * n),
+                        "board_rank": 17 if post_id == "e1c4-000" else None,
+                        "fetch_id": "f",
+                    }
+                )
                 n += 1
     return rows
 
@@ -81,26 +115,56 @@ def _events() -> dict[str, list[dict[str, Any]]]:
     for event_id, hospital_id, category, title, _, chances, waves, platforms, _ in EVENTS:
         posts_n = sum(count for _, count in waves)
         rows["events"].append(
-            {"event_id": event_id, "as_of": NOW, "hospital_id": hospital_id, "title": title, "category": category, "posts_n": posts_n,
-             "authors_n": posts_n, "platforms": sorted(platforms), "growth": 1.0, "first_post_at": NOW - 30 * HOUR, "last_post_at": NOW - HOUR}
-        )  # fmt: skip
+            {
+                "event_id": event_id,
+                "as_of": NOW,
+                "hospital_id": hospital_id,
+                "title": title,
+                "category": category,
+                "posts_n": posts_n,
+                "authors_n": posts_n,
+                "platforms": sorted(platforms),
+                "growth": 1.0,
+                "first_post_at": NOW - 30 * HOUR,
+                "last_post_at": NOW - HOUR,
+            }
+        )
         for horizon_h, p in zip((24, 48), chances, strict=True):
             rows["forecasts"].append(
-                {"event_id": event_id, "as_of": NOW, "horizon_h": horizon_h, "escalates_p": p, "expected_n": posts_n * 2.6, "low_n": posts_n * 1.3,
-                 "high_n": posts_n * 5.1, "drivers": ["近 6 小时发帖加快", "已跨平台传播", "出现伤亡字眼"][: 1 + posts_n // 20],
-                 "model_version": "escalation-lgbm-2026.03", "resolve_rule": f"event_posts>={posts_n * 2 + 5}:{horizon_h}h", "resolve_at": NOW + horizon_h * HOUR}
-            )  # fmt: skip
+                {
+                    "event_id": event_id,
+                    "as_of": NOW,
+                    "horizon_h": horizon_h,
+                    "escalates_p": p,
+                    "expected_n": posts_n * 2.6,
+                    "low_n": posts_n * 1.3,
+                    "high_n": posts_n * 5.1,
+                    "drivers": ["近 6 小时发帖加快", "已跨平台传播", "出现伤亡字眼"][: 1 + posts_n // 20],
+                    "model_version": "escalation-lgbm-2026.03",
+                    "resolve_rule": f"event_posts>={posts_n * 2 + 5}:{horizon_h}h",
+                    "resolve_at": NOW + horizon_h * HOUR,
+                }
+            )
     return rows
 
 
 def coverage(**status: tuple[str, str]) -> pl.DataFrame:
     """All sources well, but those named: source=(coverage_status, reason)."""
     rows = [
-        {"source": source, "as_of": NOW, "coverage_status": (said := status.get(source, ("ok", "ok")))[0], "reason": said[1],
-         "expected_n_low": 20, "fetches_n": 12, "got_n": (got := {"ok": 41 + 3 * n, "quiet": 4}.get(said[0], 0)), "landed_n": got // 2,
-         "quarantined_n": got // 20, "last_ok_at": NOW - 26 * HOUR}
+        {
+            "source": source,
+            "as_of": NOW,
+            "coverage_status": (said := status.get(source, ("ok", "ok")))[0],
+            "reason": said[1],
+            "expected_n_low": 20,
+            "fetches_n": 12,
+            "got_n": (got := {"ok": 41 + 3 * n, "quiet": 4}.get(said[0], 0)),
+            "landed_n": got // 2,
+            "quarantined_n": got // 20,
+            "last_ok_at": NOW - 26 * HOUR,
+        }
         for n, source in enumerate(SOURCES)
-    ]  # fmt: skip
+    ]
     return _frame("coverage", rows)
 
 
@@ -112,9 +176,20 @@ def sample(is_drill: bool = True) -> Frames:
     """The tables of that morning, ranked by the real playbook."""
     f = {name: _frame(name, rows) for name, rows in (_posts() | _events()).items()}
     warnings = rank(
-        f["events"], f["forecasts"], f["event_posts"], f["posts"], f["mentions"], f["scores"], f["observations"],
-        empty("warnings"), empty("verdicts"), BOOK, NOW, is_drill, 2,
-    )  # fmt: skip
+        f["events"],
+        f["forecasts"],
+        f["event_posts"],
+        f["posts"],
+        f["mentions"],
+        f["scores"],
+        f["observations"],
+        empty("warnings"),
+        empty("verdicts"),
+        BOOK,
+        NOW,
+        is_drill,
+        2,
+    )
     return Frames(warnings=warnings, coverage=coverage(tieba_lanhu=("quiet", "ok"), douyin_board=("failed", "captcha")), **f)
 
 
@@ -125,7 +200,7 @@ def quiet() -> Frames:
 
 def blind() -> Frames:
     """Most sources failed; what was read holds no warning."""
-    return replace(quiet(), coverage=coverage(**{name: ("failed", "blocked") for name in list(SOURCES)[:5]}))
+    return replace(quiet(), coverage=coverage(**dict.fromkeys(list(SOURCES)[:5], ("failed", "blocked"))))
 
 
 def settings(root: Path, is_drill: bool = True) -> Settings:
