@@ -24,6 +24,8 @@ table{border-collapse:collapse;width:100%;margin:.5rem 0 2rem}th,td{border:1px s
 th{background:#f2f5f8}.no{background:#fdecea}.warn{background:#fff6e0}code{font-size:13px}
 """
 
+FOOT = "</body></html>\n"
+
 
 def page_name(table: str, as_of: datetime) -> str:
     """File name of a page inside the docs folder; the JSON beside it ends in .json."""
@@ -31,7 +33,7 @@ def page_name(table: str, as_of: datetime) -> str:
 
 
 def write_page(docs: Path, table: str, as_of: datetime, checked: Checked) -> Path:
-    """Write page and JSON; equal results give equal bytes. Returns the page's path."""
+    """Write page, JSON and the folder's index.html; equal results give equal bytes. Returns the page's path."""
     docs.mkdir(parents=True, exist_ok=True)
     page = docs / page_name(table, as_of)
     page.write_text(_page(table, as_of, checked), encoding="utf-8")
@@ -40,6 +42,9 @@ def write_page(docs: Path, table: str, as_of: datetime, checked: Checked) -> Pat
         "findings": [asdict(finding) for finding in checked.findings], "contract": checked.contract,
     }  # fmt: skip
     page.with_suffix(".json").write_text(json.dumps(said, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    pages = sorted((path.name for path in docs.glob("*-*.html")), reverse=True)
+    links = "\n".join(f'<li><a href="{escape(name)}">{escape(name.removesuffix(".html"))}</a></li>' for name in pages)
+    (docs / "index.html").write_text("\n".join([_head("数据检查"), f"<ul>\n{links}\n</ul>", FOOT]), encoding="utf-8")
     return page
 
 
@@ -51,14 +56,20 @@ def _page(table: str, as_of: datetime, checked: Checked) -> str:
     findings = [("no" if f.severity == STOP else "warn", (f.sentence, f.observed, f.expected)) for f in checked.findings]
     contract = [(_shade(e["success"], e["severity"]), (e["column"], e["expects"], e["checked_n"], e["broken_n"])) for e in checked.contract]
     return "\n".join([
-        f'<!doctype html><html lang="zh-CN"><head><meta charset="utf-8"><title>{escape(title)}</title><style>{STYLE}</style></head><body>',
-        f"<h1>{escape(title)}</h1>",
+        _head(title),
         f"<p>通过 {checked.good.height} 行,隔离 {checked.quarantined.height} 行。</p>",
         _table("整表提醒", ("说明", "实际", "应为"), findings),
         _table("隔离原因", ("原因", "列", "来源", "行数"), [("", row) for row in kinds.rows()]),
         _table("数据约定(Great Expectations)", ("列", "约定", "检查行数", "不符行数"), contract),
-        "</body></html>\n",
+        FOOT,
     ])  # fmt: skip
+
+
+def _head(title: str) -> str:
+    head = (
+        f'<!doctype html><html lang="zh-CN"><head><meta charset="utf-8"><title>{escape(title)}</title><style>{STYLE}</style></head><body>'
+    )
+    return f"{head}\n<h1>{escape(title)}</h1>"
 
 
 def _shade(success: bool, severity: str) -> str:

@@ -68,9 +68,9 @@ def test_items_become_posts_and_observations_and_a_second_run_changes_no_byte(tm
     assert '"comments_n": 2' in warehouse.read("quarantine")["row"][0]  # the whole item is kept, counts too
     row = warehouse.read("coverage").row(0, named=True)
     assert (row["coverage_status"], row["got_n"], row["landed_n"], row["quarantined_n"], row["last_ok_at"]) == ("ok", 3, 2, 1, AS_OF - HOUR)
-    assert sorted(path.name for path in docs.iterdir()) == [
-        f"20260310T0830-{table}.{end}" for table in ("observations", "posts") for end in ("html", "json")
-    ]
+    pages = [f"20260310T0830-{table}" for table in ("observations", "posts")]
+    assert {path.name for path in docs.iterdir()} == {"index.html", *(f"{page}.{end}" for page in pages for end in ("html", "json"))}
+    assert all(f'href="{page}.html"' in (docs / "index.html").read_text(encoding="utf-8") for page in pages)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     again = land(warehouse, items({}, {}, bad).reverse(), fetches({}), AS_OF, {"feed": (1, 10)}, docs)
     assert (again.posts_new, again.observations_new, again.quarantined) == (0, 0, 1)

@@ -1,0 +1,277 @@
+"""Every line walks home to bytes that are still what they were, and forward to the warnings. Constructed tables and a tiny WARC."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from warcio.statusandheaders import StatusAndHeaders
+from warcio.warcwriter import WARCWriter
+
+from warehouse.schema import COLUMNS, TABLES
+from warehouse.store import Warehouse
+from warehouse.trace import Node, TraceProblem, trace
+
+AS_OF = datetime(2026, 3, 10, 0, 30, tzinfo=UTC)
+DAY = timedelta(days=1)
+BODIES = [f'{{"data": "岚湖市第一人民医院 第 {n} 页"}}'.encode() * 20 for n in range(3)]
+
+
+def frame(table: str, rows: list[dict[str, Any]]) -> pl.DataFrame:
+    names = [name for name in TABLES[table].columns if name not in ("run_id", "day_on")]
+    return pl.DataFrame(rows, schema={name: COLUMNS[name].dtype for name in names})
+
+
+def archive(path: Path) -> list[int]:
+    """Three answers, a gzip member each; returns where each record starts."""
+    path.parent.mkdir(parents=True)
+    offsets = []
+    with path.open("wb") as out:
+        writer = WARCWriter(out, gzip=True)
+        for n, body in enumerate(BODIES):
+            offsets.append(out.tell())
+            headers = StatusAndHeaders("200 OK", [("Content-Type", "application/json")], protocol="HTTP/1.1")
+            writer.write_record(
+                writer.create_warc_record(f"https://example.invalid/{n}", "response", payload=io.BytesIO(body), http_headers=headers)
+            )
+    return offsets
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Warehouse:
+    """Event e1 of posts p0, p1 (fetches f0, f1) known at two lists and warned of on both; p2 (f2) is in no event."""
+    warehouse = Warehouse(tmp_path)
+    offsets = archive(tmp_path / "warc" / "feed.warc.gz")
+    warehouse.add(
+        "fetches",
+        frame(
+            "fetches",
+            [
+                {
+                    "fetch_id": f"f{n}",
+                    "source": "feed",
+                    "url": f"https://example.invalid/{n}",
+                    "fetched_at": AS_OF,
+                    "reason": "ok",
+                    "bytes_n": len(body),
+                    "items_n": 1,
+                    "sha256": hashlib.sha256(body).hexdigest(),
+                    "warc_file": "warc/feed.warc.gz",
+                    "warc_offset": offsets[n],
+                }
+                for n, body in enumerate(BODIES)
+            ]
+            + [
+                {
+                    "fetch_id": "file",
+                    "source": "import:vendor",
+                    "url": "x.csv",
+                    "fetched_at": AS_OF,
+                    "reason": "ok",
+                    "bytes_n": 1,
+                    "items_n": 1,
+                }
+            ],
+        ),
+    )
+    warehouse.add(
+        "posts",
+        frame(
+            "posts",
+            [
+                {
+                    "post_id": post,
+                    "source": "feed",
+                    "platform": "weibo",
+                    "kind": "post",
+                    "text": "岚湖一院 [b]排队[/b]",
+                    "published_precision": "unknown",
+                    "first_seen_at": AS_OF,
+                    "fetch_id": fetch,
+                }
+                for post, fetch in (("p0", "f0"), ("p1", "f1"), ("p2", "f2"), ("p3", "file"), ("p4", "gone"))
+            ],
+        ),
+    )
+    for as_of, members in ((AS_OF, ["p0"]), (AS_OF + DAY, ["p0", "p1"])):
+        warehouse.replace(
+            "events",
+            frame(
+                "events",
+                [
+                    {
+                        "event_id": "e1",
+                        "as_of": as_of,
+                        "hospital_id": "lanhu_first",
+                        "title": "排队争议",
+                        "category": "service",
+                        "first_post_at": AS_OF,
+                        "last_post_at": AS_OF,
+                        "posts_n": len(members),
+                        "authors_n": 1,
+                        "platforms": ["weibo"],
+                        "growth": 1.0,
+                    }
+                ],
+            ),
+            as_of,
+        )
+        warehouse.replace(
+            "event_posts", frame("event_posts", [{"event_id": "e1", "post_id": post, "as_of": as_of} for post in members]), as_of
+        )
+        warehouse.replace(
+            "forecasts",
+            frame(
+                "forecasts",
+                [
+                    {
+                        "event_id": "e1",
+                        "as_of": as_of,
+                        "horizon_h": hours,
+                        "escalates_p": 0.5,
+                        "expected_n": 9.0,
+                        "low_n": 1.0,
+                        "high_n": 20.0,
+                        "drivers": [],
+                        "model_version": "constructed",
+                        "resolve_rule": "新增 ≥ 10 条",
+                        "resolve_at": as_of + timedelta(hours=hours),
+                    }
+                    for hours in (48, 24)
+                ],
+            ),
+            as_of,
+        )
+        warehouse.replace(
+            "warnings",
+            frame(
+                "warnings",
+                [
+                    {
+                        "warning_id": "w1",
+                        "event_id": "e1",
+                        "hospital_id": "lanhu_first",
+                        "as_of": as_of,
+                        "level": 2,
+                        "severity": "中度",
+                        "rank": 1,
+                        "title": "排队争议",
+                        "category": "service",
+                        "reasons": [],
+                        "owner_role": "宣传科",
+                        "due_at": as_of + DAY,
+                        "plan_version": "x",
+                        "is_drill": True,
+                    }
+                ],
+            ),
+            as_of,
+        )
+    return warehouse
+
+
+def shown(node: Node) -> Any:
+    return (node.label, node.id, [shown(child) for child in node.children]) if node.children else (node.label, node.id)
+
+
+def test_a_warning_walks_home_as_it_was_known_when_issued(warehouse: Warehouse) -> None:
+    walked = trace(warehouse, "w1")
+    record = ("fetch", "f0", [("record", "f0")])
+    assert shown(walked.home) == (
+        "warning", "w1", [("forecast", "e1"), ("forecast", "e1"), ("event", "e1", [("post", "p0", [record])])],
+    )  # fmt: skip
+    assert [child.detail[:4] for child in walked.home.children[:2]] == ["24 h", "48 h"]
+    assert "2026-03-10 08:30" in walked.home.detail
+    assert walked.forward is None
+    assert walked.is_intact
+
+
+def test_an_event_walks_both_ways_from_its_latest_state(warehouse: Warehouse) -> None:
+    walked = trace(warehouse, "e1")
+    assert [child.id for child in walked.home.children] == ["p0", "p1"]
+    assert walked.forward is not None
+    assert shown(walked.forward) == ("event", "e1", [("warning", "w1")])
+
+
+def test_a_fetch_and_a_post_walk_forward_to_the_warning(warehouse: Warehouse) -> None:
+    onward = ("event", "e1", [("warning", "w1")])
+    fetch, post = trace(warehouse, "f1"), trace(warehouse, "p1")
+    assert fetch.forward is not None
+    assert post.forward is not None
+    assert shown(fetch.forward) == ("fetch", "f1", [("post", "p1", [onward])])
+    assert shown(post.forward) == ("post", "p1", [onward])
+    assert [child.label for child in post.children] == ["fetch", "event"]  # read as one node: home first, then forward
+    lonely = trace(warehouse, "p2").forward
+    assert lonely is not None
+    assert shown(lonely) == ("post", "p2")
+
+
+@pytest.mark.parametrize(("post", "state"), [("p0", "intact"), ("p1", "intact"), ("p2", "intact"), ("p3", "none"), ("p4", "missing")])
+def test_each_record_is_found_at_its_own_offset_and_hashed_again(warehouse: Warehouse, post: str, state: str) -> None:
+    assert [record.state for record in trace(warehouse, post).home.records()] == [state]
+
+
+def rewrite(path: Path, change: dict[bytes, bytes]) -> None:
+    """Change words inside the gzip members without moving them: members are recompressed into the room they had."""
+    raw = path.read_bytes()
+    starts = [n for n in range(len(raw)) if raw[n : n + 3] == b"\x1f\x8b\x08"]
+    out = bytearray(raw)
+    for start, end in zip(starts, [*starts[1:], len(raw)], strict=True):
+        plain = gzip.decompress(raw[start:end])
+        changed = plain
+        for old, new in change.items():
+            changed = changed.replace(old, new)
+        if changed != plain:
+            member = gzip.compress(changed, 9)
+            assert len(member) <= end - start
+            out[start:end] = member + b"\0" * (end - start - len(member))
+    path.write_bytes(bytes(out))
+
+
+def test_a_word_changed_in_the_archive_is_found_and_its_neighbours_are_not_blamed(warehouse: Warehouse) -> None:
+    file = warehouse.root / "warc" / "feed.warc.gz"
+    rewrite(file, {b"application/json": b"application/nosj"})  # the transport's words are not the answer
+    assert trace(warehouse, "e1").is_intact
+    rewrite(file, {BODIES[1]: BODIES[1].replace("第 1 页".encode(), "第 9 页".encode())})
+    walked = trace(warehouse, "e1")
+    assert {record.id: record.state for record in walked.home.records()} == {"f0": "intact", "f1": "tampered"}
+    assert not walked.is_intact
+    assert "已被改动" in trace(warehouse, "f1").home.records()[0].detail
+
+
+@pytest.mark.parametrize("keep", [0.0, 0.5, 0.9])
+def test_an_archive_cut_short_or_gone_is_never_called_intact(warehouse: Warehouse, keep: float) -> None:
+    file = warehouse.root / "warc" / "feed.warc.gz"
+    whole = file.read_bytes()
+    if keep:
+        file.write_bytes(whole[: int(len(whole) * keep)])
+    else:
+        file.unlink()
+    state = trace(warehouse, "f2").home.records()[0].state
+    assert state == ("tampered" if keep == 0.9 else "missing")
+
+
+def test_noise_where_the_record_was_is_tampered(warehouse: Warehouse) -> None:
+    file = warehouse.root / "warc" / "feed.warc.gz"
+    file.write_bytes(b"\xff" * file.stat().st_size)
+    assert {trace(warehouse, f"f{n}").home.records()[0].state for n in range(3)} == {"tampered"}
+
+
+def test_an_empty_body_is_not_excused_by_an_unreadable_record(warehouse: Warehouse) -> None:
+    row = {"fetch_id": "empty", "source": "feed", "url": "x", "fetched_at": AS_OF, "reason": "ok", "bytes_n": 0, "items_n": 0}
+    place = {"sha256": hashlib.sha256(b"").hexdigest(), "warc_file": "warc/feed.warc.gz", "warc_offset": 7}
+    warehouse.add("fetches", frame("fetches", [{**row, **place}]))
+    assert trace(warehouse, "empty").home.records()[0].state == "tampered"
+
+
+def test_an_unknown_id_is_one_clear_line(warehouse: Warehouse, tmp_path: Path) -> None:
+    for place in (warehouse, Warehouse(tmp_path / "empty")):
+        with pytest.raises(TraceProblem, match="nobody: no warning, event, post or fetch") as problem:
+            trace(place, "nobody")
+        assert "\n" not in str(problem.value)
