@@ -33,7 +33,9 @@ def read_feed(body: bytes, platform: str) -> list[Reading]:
         raise NoReading("format_changed", "no RSS, Atom or JSON Feed")
     if feed.bozo and not feed.entries:
         raise NoReading("format_changed", f"broken XML: {str(feed.bozo_exception).split(chr(10))[0]}")
-    return [_entry(entry, kind) for entry in feed.entries if entry.get("link") or entry.get("id")]
+    itself = feed.feed.get("link")  # Bing lists the search page among its results
+    found = (entry for entry in feed.entries if entry.get("link") or entry.get("id"))
+    return [_entry(entry, kind) for entry in found if entry.get("link") != itself or not itself]
 
 
 def _entry(entry: Any, kind: str) -> Reading:

@@ -12,7 +12,7 @@ import polars as pl
 from crawlers.items import Fetch, Item
 from warehouse.schema import TABLES, polars_schema
 
-BATCH = 200  # rows; at most this many are lost to a killed process, and the parent says so
+BATCH = 50  # rows; at most this many are lost to a killed process, and the parent says so
 
 
 class Landing:

@@ -16,6 +16,7 @@ from scrapy.robotstxt import RobotParser
 from twisted.internet.defer import Deferred
 
 from crawlers.card import Card
+from crawlers.reasons import leads_to_a_wall
 
 AGENT = "Guanchao"  # the name robots.txt may speak to
 LARGEST_ANSWER = 8 * 1024 * 1024  # bytes
@@ -110,9 +111,11 @@ class Robots(RobotsTxtMiddleware):
 
 
 class HomeRedirects(RedirectMiddleware):
-    """Redirects within the card's hosts are followed; other 3xx go to the spider, which names them: login wall, captcha, strange host."""
+    """Redirects within the card's hosts are followed; others go to the spider, which names them: login wall, captcha, strange host."""
 
     def process_response(self, request: Request, response: Response, spider: Spider | None = None) -> Request | Response:
         target = super().process_response(request, response)
         card: Card = self.crawler.spider.card  # type: ignore[union-attr]
-        return target if isinstance(target, Response) or card.is_home(target.url) else response
+        if isinstance(target, Response) or (card.is_home(target.url) and not leads_to_a_wall(target.url)):
+            return target
+        return response

@@ -28,11 +28,12 @@ _LOGIN = re.compile(r"//(?:passport|login|sso|account)s?\.|/(?:login|signin|sign
 _CAPTCHA = re.compile(r"wappass|captcha|antispider|seccode|geetest|sec-verify|/verify(?:[/.?]|$)", re.IGNORECASE)
 _SORRY = re.compile(r"/sorry\?", re.IGNORECASE)
 _CAPTCHA_PAGE = re.compile(
-    r"<title>[^<]{0,30}(?:安全验证|人机验证|滑动验证|验证码|访问验证)|访问过于频繁|antispider(?:\.min)?\.(?:js|css)|(?:id|name|src)=[\"'][^\"']*(?:captcha|geetest|seccode)",
+    r"<title>[^<]{0,12}(?:安全验证|人机验证|滑动验证|访问验证)|<title>\s*(?:请输入)?验证码\s*<|您?的?访问过于频繁|antispider(?:\.min)?\.(?:js|css)|"
+    r"(?:id|name|src)=[\"'][^\"']*(?:captcha|geetest|seccode)",
     re.IGNORECASE,
 )
 _CHALLENGE = re.compile(r"__jsl_clearance|\$_ts\s*=|window\._cf_chl_opt")
-_LOGIN_PAGE = re.compile(r"<title>[^<]{0,30}(?:请?登录|用户登录|统一身份认证|Sign ?in)", re.IGNORECASE)
+_LOGIN_PAGE = re.compile(r"<title>\s*(?:用户|账号|会员|请|统一身份认证\S?)?(?:登录|登陆|Sign ?in|Log ?in)[^<]{0,12}</title>", re.IGNORECASE)
 
 
 def judge(status: int, url: str, text: str, location: str = "") -> Verdict | None:
@@ -48,6 +49,11 @@ def judge(status: int, url: str, text: str, location: str = "") -> Verdict | Non
     if status >= 400:
         return Verdict("error", f"HTTP {status}")
     return _disguised(url, text)
+
+
+def leads_to_a_wall(url: str) -> bool:
+    """A redirect there is an answer, not a way: following it ends in a 404 or an empty page, and the reason is lost."""
+    return any(pattern.search(url) for pattern in (_LOGIN, _CAPTCHA, _SORRY))
 
 
 def _redirected(location: str) -> Verdict:

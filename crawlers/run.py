@@ -45,6 +45,8 @@ def _run(cards: Sequence[Card], landing: Path, log_folder: Path, conf: Path, clo
     for card in cards:
         shutil.rmtree(landing / card.id, ignore_errors=True)
         (landing / card.id).mkdir(parents=True)
+    if not cards:
+        return
     job = log_folder / "job.json"
     started = {"start": clock.now().isoformat(), "speed": clock.speed}
     said = {"cards": [asdict(card) for card in cards], "landing": str(landing.resolve()), "conf": str(conf.resolve()), **started}

@@ -145,7 +145,8 @@ class Source(Spider):
         self.crawler.engine.pause()
         await asyncio.sleep(pause)
         self.crawler.engine.unpause()
-        return request.replace(dont_filter=True, meta={**request.meta, "attempt": attempt + 1})
+        own = {key: value for key, value in request.meta.items() if not key.startswith("download_")}
+        return request.replace(dont_filter=True, meta={**own, "attempt": attempt + 1})
 
 
 class IntoLanding:

@@ -1,5 +1,5 @@
 """A site's columns: list pages -> the articles they link to. Options: `css` of the links (default every `a`), `match` a pattern the
-address must show (default .html, .shtml or a long number), `most` articles a list (default 30)."""
+address must show after its host (default .html, .shtml or a long number), `most` articles a list (default 30)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from crawlers.pages import read_page
 from crawlers.reasons import NoReading
 from crawlers.spiders._source import Source
 
-_ARTICLE = r"\.s?html?$|\d{5,}"
+_ARTICLE = r"\.s?html?(?:\?|$)|\d{5,}"
 _SAYS_EMPTY = re.compile(r"暂无(?:数据|内容|信息|记录|新闻|文章|相关)|没有(?:找到|相关)")
 
 
@@ -44,5 +44,5 @@ class Article(Source):
         page.make_links_absolute(response.url, resolve_base_href=True, handle_failures="ignore")
         wanted = re.compile(self.card.options.get("match", _ARTICLE))
         found = (str(node.get("href") or "").strip() for node in page.cssselect(self.card.options.get("css", "a")))
-        own = [url for url in found if self.card.is_home(url) and wanted.search(url) and url != response.url]
+        own = [url for url in found if self.card.is_home(url) and wanted.search(url.split("/", 3)[-1]) and url != response.url]
         return list({canonical_url(url): url for url in reversed(own)}.values())[::-1]
