@@ -13,7 +13,6 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version as installed
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -83,7 +82,7 @@ def register(
         for file in files:
             shutil.copy2(file, shipped / file.name)
         loader = f"models.{name}.pyfunc"
-        if find_spec(loader):
+        if (Path(__file__).parent / name / "pyfunc.py").is_file():
             _save_pyfunc(folder, loader, shipped, _signature(inputs, outputs), requirements)
         else:
             folder = shipped.rename(folder)
@@ -131,7 +130,7 @@ def champion(name: str, uri: str | None = None) -> Version | None:
 def list_models(uri: str | None = None) -> list[Version]:
     """Every registered version, by name and age."""
     client = _client(uri)
-    crowned = {(model.name, model.aliases.get(CHAMPION)) for model in client.search_registered_models()}
+    crowned = {(model.name, str(model.aliases.get(CHAMPION))) for model in client.search_registered_models()}
     found = [
         Version(one.name, str(one.version), str(one.run_id), str(one.source), (one.name, str(one.version)) in crowned)
         for one in client.search_model_versions()
