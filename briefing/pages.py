@@ -16,7 +16,7 @@ from briefing.playbook import Level, Playbook
 from warehouse.clock import shanghai
 from warehouse.vocabulary import AUTHOR_KINDS, CATEGORIES, COVERAGE_STATUSES, FETCH_REASONS, KINDS, PLATFORMS, RESOLVE_RULES
 
-EVIDENCE, EVENT_POSTS, EXCERPT = 5, 200, 120
+EVENT_POSTS, EXCERPT, WHOLE = 200, 120, 2000
 SPARK_H, BUCKET_H = 72, 3
 TONES = ("worst", "middle", "mild")
 CHANCE_WORDS = ((0.8, "很可能"), (0.5, "较可能"), (0.2, "有可能"), (0.0, "可能性较小"))
@@ -162,8 +162,8 @@ def _post(row: dict[str, Any]) -> dict[str, Any]:
     text = " ".join(row["text"].split())
     return {
         "title": row["title"] if row["title"] and row["title"] != row["text"] else None,
-        "text": text,
-        "excerpt": text if len(text) <= EXCERPT else text[:EXCERPT] + "……",
+        "text": _cut(text, WHOLE),
+        "excerpt": _cut(text, EXCERPT),
         "platform": PLATFORMS[row["platform"]],
         "kind": KINDS[row["kind"]],
         "author": AUTHOR_KINDS.get(row["author_kind"] or ""),
@@ -174,6 +174,10 @@ def _post(row: dict[str, Any]) -> dict[str, Any]:
         "is_sure": row["status"] != "unconfirmed",
         "post_id": row["post_id"],
     }
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[:longest] + "……"
 
 
 def _when(row: dict[str, Any]) -> str:

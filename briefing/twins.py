@@ -34,7 +34,8 @@ def _stamp(said: dict[str, Any]) -> dict[str, Any]:
 def as_json(said: dict[str, Any], rows: list[dict[str, Any]], as_of: datetime) -> str:
     strip = said.get("strip", {"cells": []})
     whole = {
-        "state": said["state"], "heading": said["heading"], "why": said["why"], "is_drill": said["is_drill"], "stamp": "演练" if said["is_drill"] else None, "name": said["name"],
+        "state": said["state"], "heading": said["heading"], "why": said["why"], "is_drill": said["is_drill"],
+        "stamp": "演练" if said["is_drill"] else None, "name": said["name"],
         "day_on": said["day_on"], "as_of": as_of.astimezone(SHANGHAI).isoformat(), "plan_version": said.get("plan_version"),
         "coverage": [{name: cell[name] for name in ("name", "status", "word", "reason", "got_n", "low_n")} for cell in strip["cells"]],
         "warnings": rows,

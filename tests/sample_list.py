@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +173,7 @@ def _frame(table: str, rows: list[dict[str, Any]]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema_overrides=polars_schema(table))
 
 
+@cache
 def sample(is_drill: bool = True) -> Frames:
     """The tables of that morning, ranked by the real playbook."""
     f = {name: _frame(name, rows) for name, rows in (_posts() | _events()).items()}

@@ -360,8 +360,9 @@ def test_a_failed_write_leaves_the_old_page_whole(out: Path, monkeypatch: pytest
 # ── the desk ────────────────────────────────────────────────────────────
 
 
-@pytest.fixture
-def desk(out: Path) -> Iterator[TestClient]:
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    out = tmp_path_factory.mktemp("desk") / "published"
     publish_sample(sample(), out)
     (out.parent / "secret.html").write_text("secret", encoding="utf-8")
     (out / "notes.txt").write_text("secret", encoding="utf-8")
@@ -426,7 +427,8 @@ def test_health_says_the_latest_day(desk: TestClient, tmp_path: Path) -> None:
     assert TestClient(create(tmp_path / "empty")).get("/healthz").status_code == 503
 
 
-def test_yesterdays_list_is_not_todays(desk: TestClient, out: Path) -> None:
+def test_yesterdays_list_is_not_todays(out: Path) -> None:
+    publish_sample(sample(), out)
     same_day = TestClient(create(out, Clock(NOW + timedelta(hours=8), speed=0)))
     next_day = TestClient(create(out, Clock(NOW + timedelta(days=1), speed=0)))
     assert "三岁患儿" in same_day.get("/").text
