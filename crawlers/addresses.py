@@ -32,7 +32,10 @@ def canonical_url(url: str) -> str:
 
     A fragment that routes (`#/detail?tid=1`) stays: on such sites it is the address.
     """
-    parts = urlsplit(url.strip())
+    try:
+        parts = urlsplit(url.strip())
+    except ValueError:  # http://[half an address
+        return url.strip()
     if not parts.netloc:
         return url.strip()
     scheme = parts.scheme.lower()

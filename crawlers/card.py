@@ -15,6 +15,7 @@ from warehouse.vocabulary import AUTHOR_KINDS, PLATFORMS
 
 KINDS = ("feed", "article", "newsnow", "liuyan")
 _HOLE = re.compile(r"\{(\w+)\}")
+_LOCAL = re.compile(r"\{|https?://(?:127\.|localhost\b|\[::1\])")
 _ID = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -119,6 +120,8 @@ def _card(entry: Any, n: int, path: Path, values: dict[str, str] | None) -> Card
             raise ConfigProblem(f"{where}: {name}: {value!r} should be {' or '.join(t.__name__ for t in _TYPES[name])}")
     _check_words(entry, where)
     urls = tuple(_filled(url, values, where) for url in entry["urls"])
+    if entry.get("delay_s", 5.0) < 1 and not all(_LOCAL.match(url) for url in urls):
+        raise ConfigProblem(f"{where}: delay_s: less than a second between requests is for your own machine; make it 5 or more")
     stands_for = {address.rstrip("/"): f"http://{name}.test" for name, address in (values or {}).items()}
     return Card(**{**entry, "urls": urls, "stands_for": stands_for})
 
@@ -132,7 +135,10 @@ def _check_words(entry: dict[str, Any], where: str) -> None:
     for name in ("cadence_minutes", "max_age_h"):
         if entry.get(name, 1) < 1:
             raise ConfigProblem(f"{where}: {name}: must be 1 or more")
-    if entry.get("delay_s", 0) < 0 or not 0 <= entry.get("floor", 0) <= entry.get("ceiling", 10_000):
+    for kind, option in (("newsnow", "boards"), ("liuyan", "fid")):
+        if entry["kind"] == kind and not entry.get("options", {}).get(option):
+            raise ConfigProblem(f"{where}: options: {kind} needs `{option}:` in its options; see crawlers/spiders/{kind}.py")
+    if entry.get("delay_s", 5.0) < 0 or not 0 <= entry.get("floor", 0) <= entry.get("ceiling", 10_000):
         raise ConfigProblem(f"{where}: needs delay_s ≥ 0 and 0 ≤ floor ≤ ceiling")
 
 

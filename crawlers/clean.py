@@ -73,7 +73,8 @@ def plain(markup: str) -> str:
 
 
 def _without_tags(markup: str) -> str:
-    root = lxml.html.fragment_fromstring(_DECLARATION.sub("", markup), create_parent="div")
+    deep = lxml.html.HTMLParser(huge_tree=True)  # else libxml2 drops what lies under 256 tags, words included
+    root = lxml.html.fragment_fromstring(_DECLARATION.sub("", markup), create_parent="div", parser=deep)
     lxml.etree.strip_elements(root, "script", "style", lxml.etree.Comment, with_tail=False)
     for node in root.iter("img"):
         if _CODE.fullmatch(node.get("alt") or ""):

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from decimal import Decimal
 
+MOST = 10**12  # no count of a site; an id that looks like one
 _UNITS = {"": 1, "百": 100, "千": 1_000, "k": 1_000, "万": 10_000, "萬": 10_000, "w": 10_000, "亿": 10**8, "億": 10**8, "m": 10**6}
 _WORDS = "转发|评论|点赞|赞|喜欢|收藏|分享|阅读|回复|回答|关注|浏览|播放|推荐|热度|讨论|在看|粉丝|次|人|条|个|数|量"
 _COUNT = re.compile(
@@ -24,4 +25,5 @@ def read_count(said: str | int | float | None) -> int | None:
     found = _COUNT.fullmatch(text)
     if not found:
         return None
-    return int(Decimal(found["n"].replace(",", "")) * _UNITS[found["unit"] or ""])
+    count = int(Decimal(found["n"].replace(",", "")) * _UNITS[found["unit"] or ""])
+    return count if count <= MOST else None

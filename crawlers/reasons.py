@@ -24,7 +24,7 @@ class NoReading(Exception):
 
 REFUSED = (403, 412, 418, 429, 432, 521)  # 412 and 521: challenges of the firewalls 瑞数 and 加速乐; 432: Weibo to a visitor
 SMALL_PAGE = 60_000  # characters; an article may speak of 验证码, a captcha page is short
-_LOGIN = re.compile(r"//(?:passport|login|sso|account)s?\.|/(?:login|signin|sign_in|sso|passport|visitor)(?:[/.?]|$)", re.IGNORECASE)
+_LOGIN = re.compile(r"//(?:passport|login|sso|account)s?\.|/(?:login|signin|sign_in|sso|passport)(?:[/.?]|$)", re.IGNORECASE)
 _CAPTCHA = re.compile(r"wappass|captcha|antispider|seccode|geetest|sec-verify|/verify(?:[/.?]|$)", re.IGNORECASE)
 _SORRY = re.compile(r"/sorry\?", re.IGNORECASE)
 _CAPTCHA_PAGE = re.compile(
@@ -36,7 +36,7 @@ _CHALLENGE = re.compile(r"__jsl_clearance|\$_ts\s*=|window\._cf_chl_opt")
 _LOGIN_PAGE = re.compile(r"<title>\s*(?:用户|账号|会员|请|统一身份认证\S?)?(?:登录|登陆|Sign ?in|Log ?in)[^<]{0,12}</title>", re.IGNORECASE)
 
 
-def judge(status: int, url: str, text: str, location: str = "") -> Verdict | None:
+def judge(status: int, text: str, location: str = "") -> Verdict | None:
     """The verdict on an answer nobody needs to parse, or None if it should be read. `location`: target of a redirect not followed."""
     if status == 304:
         return Verdict("not_modified")
@@ -48,7 +48,7 @@ def judge(status: int, url: str, text: str, location: str = "") -> Verdict | Non
         return _redirected(location)
     if status >= 400:
         return Verdict("error", f"HTTP {status}")
-    return _disguised(url, text)
+    return _disguised(text)
 
 
 def leads_to_a_wall(url: str) -> bool:
@@ -68,11 +68,7 @@ def _redirected(location: str) -> Verdict:
     )
 
 
-def _disguised(url: str, text: str) -> Verdict | None:
-    if _LOGIN.search(url):
-        return Verdict("login_wall", f"ended at {url}")
-    if _CAPTCHA.search(url):
-        return Verdict("captcha", f"ended at {url}")
+def _disguised(text: str) -> Verdict | None:
     if not text.strip():
         return Verdict("format_changed", "the answer has no body")
     if len(text) > SMALL_PAGE or "<" not in text[:200]:

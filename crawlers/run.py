@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,7 +42,8 @@ def crawl_together(cards: Sequence[Card], landing: Path, conf: Path, clock: Cloc
 
 
 def _run(cards: Sequence[Card], landing: Path, log_folder: Path, conf: Path, clock: Clock, timeout_s: float) -> None:
-    load_watchlist(conf), load_contact(conf), _secret(conf)  # what the child needs must be right, or it is said here in one line
+    for needed in (load_watchlist, load_contact, _secret):  # what the child needs must be right, or it is said here in one line
+        needed(conf)
     for card in cards:
         shutil.rmtree(landing / card.id, ignore_errors=True)
         (landing / card.id).mkdir(parents=True)
@@ -79,12 +81,12 @@ def _child(job: Path, log: Path, timeout_s: float) -> str | None:
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    os.killpg(child.pid, signal.SIGTERM)
-    try:
-        child.wait(GRACE_S)
-    except subprocess.TimeoutExpired:
-        os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
+    for word in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, word)
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(GRACE_S)
+            return
 
 
 def _leave_word(card: Card, landing: Path, at: datetime, problem: str) -> None:

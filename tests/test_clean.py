@@ -101,7 +101,8 @@ COUNTS = [
     ("1.2万", 12_000), ("1.1万", 11_000), ("1亿", 10**8), ("100万+", 1_000_000), ("10w+", 100_000), ("3千", 3_000), ("12,345", 12_345),
     ("1.5k", 1_500), ("转发", 0), ("评论", 0), ("赞", 0), ("转发 12", 12), ("评论(3)", 3), ("1382 万热度", 13_820_000),
     ("7808391", 7_808_391), (0, 0), (42, 42),
-    ("22.7万", 227_000), ("１２", 12), ("", None), (None, None), ("--", None), (True, None), ("mid=5184713499347542", None), ("新", None),
+    ("22.7万", 227_000), ("１２", 12), ("", None), (None, None), ("--", None), (True, None), ("mid=5184713499347542", None),
+    ("新", None), ("17390396995", 17_390_396_995), ("99999999999999万", None),
 ]  # fmt: skip
 
 
@@ -178,6 +179,7 @@ PLAIN = [
     ("<岚湖一院>排队 3<5", "<岚湖一院>排队 3<5"),
     ("坏\ud83d字\x00", "坏字"),
     ("　　缩进　的字  ", "缩进 的字"),
+    ("<div>" * 1000 + "深处的字", "深处的字"),
     ("", ""),
 ]
 
@@ -219,6 +221,7 @@ def test_addresses() -> None:
     assert canonical_url("https://x.cn/a?utm_source=z&wfr=spider&xsec_token=q&sld=1&scene=2") == "https://x.cn/a"
     assert canonical_url("https://x.cn/m#/detail?tid=9") == "https://x.cn/m#/detail?tid=9"
     assert canonical_url("http://x.cn") == "http://x.cn/"
+    assert canonical_url("http://[half") == "http://[half"
 
 
 def test_the_same_post_has_one_id_by_whatever_road() -> None:

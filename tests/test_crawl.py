@@ -334,11 +334,11 @@ def test_a_hung_site_is_ended_and_says_so(conf: Path, tmp_path: Path, monkeypatc
     monkeypatch.setattr("crawlers.run.GRACE_S", 1.0)
     base, _, server = serve()
     started = time.monotonic()
-    crawl(card(base, "slow", "/slow"), tmp_path, conf, Clock(NOW), timeout_s=4)
+    crawl(card(base, "slow", "/slow"), tmp_path, conf, Clock(NOW), timeout_s=3)
     assert time.monotonic() - started < 10
     _, fetches = read_landing(tmp_path)
     assert [row["reason"] for row in of(fetches, "slow")][-1] == "error"
-    assert any("timed out after 4 s" in (row["detail"] or "") for row in of(fetches, "slow"))
+    assert any("timed out after 3 s" in (row["detail"] or "") for row in of(fetches, "slow"))
     server.shutdown()
 
 

@@ -67,15 +67,17 @@ class Source(Spider):
     async def answered(self, response: Response) -> AsyncIterator[Any]:
         text = decode(response.body)
         location = (response.headers.get("Location") or b"").decode("latin-1")
-        verdict, outputs = judge(response.status, response.url, text, location), list[Reading | Request]()
+        verdict, outputs = judge(response.status, text, location), list[Reading | Request]()
         if verdict is None:
             verdict, outputs = self._read(response)
-        fetch = self._row(response.url, verdict, response, sum(isinstance(output, Reading) for output in outputs))
+        reads = [output for output in outputs if isinstance(output, Reading)]
+        fetch = self._row(response.url, verdict, response, len(reads))
+        items = self._kept_of(reads, fetch)
         yield fetch
-        for n, output in enumerate(outputs, 1):
-            row = self._ask(output, -n) if isinstance(output, Request) else self._keep(output, fetch)
-            if row is not None:
-                yield row
+        for item in items:
+            yield item
+        for n, request in enumerate((output for output in outputs if isinstance(output, Request)), 1):
+            yield self._ask(request, -n)
         assert response.request is not None
         if again := await self._again(response.request, verdict.reason, response.status, response.headers.get("Retry-After")):
             yield again
@@ -118,14 +120,22 @@ class Source(Spider):
             warc_offset=place.offset,
         )
 
-    def _keep(self, read: Reading, fetch: Fetch) -> Item | None:
-        """The item if it concerns a watched hospital and was not yet read in this crawl."""
+    def _kept_of(self, reads: list[Reading], fetch: Fetch) -> list[Item]:
+        """Items that concern a watched hospital and were not yet read in this crawl. An entry nothing can be made of is told in the row."""
         origin = Origin(self.card.id, self.card.platform, fetch.fetch_id, fetch.fetched_at, self.job.secret, self.card.author_kind)
-        item = make_item(replace(read, url=self.card.shown(read.url)) if read.url else read, origin)
-        if item.post_id in self._kept or not self.job.watchlist.concerns(f"{item.title or ''}\n{item.text}"):
-            return None
-        self._kept.add(item.post_id)
-        return item
+        kept, unusable = [], 0
+        for read in reads:
+            try:
+                item = make_item(replace(read, url=self.card.shown(read.url)) if read.url else read, origin)
+            except UNREADABLE:
+                unusable += 1
+                continue
+            if item.post_id not in self._kept and self.job.watchlist.concerns(f"{item.title or ''}\n{item.text}"):
+                self._kept.add(item.post_id)
+                kept.append(item)
+        if unusable:
+            fetch.detail = f"{unusable} of {len(reads)} entries could not be used; {fetch.detail or ''}"[:500].rstrip("; ")
+        return kept
 
     def _ask(self, request: Request, priority: int) -> Request:
         return request.replace(callback=self.answered, errback=self.failed, priority=priority)

@@ -1,5 +1,5 @@
 """A site's columns: list pages -> the articles they link to. Options: `css` of the links (default every `a`), `match` a pattern the
-address must show after its host (default .html, .shtml or a long number), `most` articles a list (default 30)."""
+address must show after its host (default, without css: .html, .shtml or a long number), `most` articles a list (default 30)."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ class Article(Source):
         """Addresses of articles on the card's hosts, in page order, once each."""
         page = html_tree(decode(response.body))
         page.make_links_absolute(response.url, resolve_base_href=True, handle_failures="ignore")
-        wanted = re.compile(self.card.options.get("match", _ARTICLE))
-        found = (str(node.get("href") or "").strip() for node in page.cssselect(self.card.options.get("css", "a")))
+        css = self.card.options.get("css")
+        wanted = re.compile(self.card.options.get("match", "" if css else _ARTICLE))
+        found = (str(node.get("href") or "").strip() for node in page.cssselect(css or "a"))
         own = [url for url in found if self.card.is_home(url) and wanted.search(url.split("/", 3)[-1]) and url != response.url]
         return list({canonical_url(url): url for url in reversed(own)}.values())[::-1]
