@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -268,6 +270,7 @@ def test_training_ships_logs_and_then_refuses_what_is_worse(tmp_path: Path, monk
     from models.escalation.train import train
 
     monkeypatch.setattr(fit, "ROUNDS", {"chance": 30, "size": 10})
+    monkeypatch.setitem(fit.TREES, "num_threads", 1)
     data, out, uri = constructed(tmp_path / "data"), tmp_path / "out", f"sqlite:///{tmp_path}/mlflow/mlflow.db"
     report = train(data, out, uri)
     assert report.is_shipped, report.verdict.reasons
@@ -293,3 +296,14 @@ def test_split_windows_do_not_overlap() -> None:
     rows = cascades.rows(data, draws=1)
     ends = rows.filter(pl.col("split") == "train")["as_of"].max() + timedelta(hours=48)  # type: ignore[operator]
     assert ends < rows.filter(pl.col("split") == "validation")["as_of"].min()  # type: ignore[operator]
+
+
+def test_the_road_needs_neither_sklearn_nor_mlflow() -> None:
+    blocked = "import sys; sys.modules.update(dict.fromkeys(('sklearn', 'mlflow', 'matplotlib', 'torch')))"
+    road = "from models.escalation.forecast import Forecaster; print(Forecaster.load().version_of('board'))"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{blocked}; {road}"],
+        capture_output=True, text=True, timeout=60, check=False, cwd=Path(__file__).parent.parent,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("escalation.board@")
