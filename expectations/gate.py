@@ -154,7 +154,7 @@ def _volume(table: str, rows_n: int, history: pl.DataFrame | None) -> list[Findi
     usual = float(history["rows_n"].median())  # type: ignore[arg-type]
     if rows_n < usual * said["warn_below"]:
         return [_finding("volume_low", WARN, table, str(rows_n), f"{usual:.0f}")]
-    severity = STOP if rows_n > max(usual, 1) * said["stop_above"] else WARN
+    severity = STOP if rows_n > max(usual * said["stop_above"], said["stop_at_least"]) else WARN
     return [_finding("volume_high", severity, table, str(rows_n), f"{usual:.0f}")] if rows_n > usual * said["warn_above"] else []
 
 

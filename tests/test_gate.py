@@ -155,10 +155,12 @@ def test_volume_is_held_against_the_last_fortnight(usual: list[int], found: list
 
 
 def test_a_crisis_is_no_reason_to_stop_but_a_reader_gone_mad_is() -> None:
-    history = pl.DataFrame({"rows_n": [1] * 14})
-    many = posts(*[{"source": f"constructed_{n % 3}"} for n in range(120)])
-    assert names(check("posts", many.head(90), AS_OF, history)) == [("volume_high", "warn")]
-    assert names(check("posts", many, AS_OF, history)) == [("volume_high", "stop")]
+    for usual in (0, 1, 20):
+        history = pl.DataFrame({"rows_n": [usual] * 14})
+        crisis = posts(*[{"source": f"constructed_{n % 3}"} for n in range(2500)])
+        assert names(check("posts", crisis, AS_OF, history)) == [("volume_high", "warn")]
+    mad = posts({}).with_columns(n=pl.lit(list(range(20_001)))).explode("n").with_columns(post_id=pl.col("n").cast(pl.String)).drop("n")
+    assert ("volume_high", "stop") in names(check("posts", mad, AS_OF, history))
 
 
 @pytest.mark.parametrize("table", list(TABLES))
