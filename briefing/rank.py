@@ -36,12 +36,13 @@ class Past:
 def rank(
     events: pl.DataFrame, forecasts: pl.DataFrame, event_posts: pl.DataFrame, posts: pl.DataFrame, mentions: pl.DataFrame,
     scores: pl.DataFrame, observations: pl.DataFrame, earlier_warnings: pl.DataFrame, verdicts: pl.DataFrame,
-    playbook: Playbook, as_of: datetime, is_drill: bool, list_days: int,
+    playbook: Playbook, as_of: datetime, is_drill: bool, list_days: int, *, is_whole: bool = False,
 ) -> pl.DataFrame:  # fmt: skip
     """Rows of `warnings` (no run_id, day_on), worst first. Frames are tables as known at `as_of`; later rows are not looked at.
 
     `earlier_warnings` are those that really left (the caller joins `deliveries`): the cool-down counts from them, and
-    verdicts find their event through them. Drill and life do not see each other's.
+    verdicts find their event through them. Drill and life do not see each other's. `is_whole`: the morning's list, on which
+    what was alerted in the night stands again; otherwise an alert, which says only what is new.
     """
     words = sorted({word for group in playbook.groups.values() for word in group.words})
     limits = playbook.limits
@@ -53,7 +54,8 @@ def rank(
     graded = []
     for event in rows.iter_rows(named=True):
         past = history.get(event["event_id"], Past())
-        if _concerns(event, playbook) and (grade := _grade(event, past, playbook)) and not _held(grade[0], past, playbook, as_of):
+        grade = _grade(event, past, playbook) if _concerns(event, playbook) else None
+        if grade and not _closed(grade[0], past, playbook) and (is_whole or not _said(grade[0], past, playbook, as_of)):
             graded.append((event, *grade, past))
     graded.sort(key=lambda item: _place(item[0], item[1], playbook))
     worst = playbook.levels[-1]
@@ -86,12 +88,16 @@ def _grade(event: dict[str, Any], past: Past, playbook: Playbook) -> tuple[Level
     return met[0]
 
 
-def _held(level: Level, past: Past, playbook: Playbook, as_of: datetime) -> bool:
-    """Closed by a person, cooling down, or said often enough today; a level above what that rests on always goes out."""
-    order, limits = playbook.order(level.number), playbook.limits
+def _closed(level: Level, past: Past, playbook: Playbook) -> bool:
+    """A person called it a false alarm or resolved, and it is no worse than what that person saw."""
     said = past.verdict
-    if said and said["verdict"] in CLOSING and order <= past.worst(playbook, until=said["said_at"]):
-        return True
+    seen = past.worst(playbook, until=said["said_at"]) if said and said["verdict"] in CLOSING else -1
+    return playbook.order(level.number) <= seen
+
+
+def _said(level: Level, past: Past, playbook: Playbook, as_of: datetime) -> bool:
+    """Cooling down, or sent often enough today; a level above what was sent always goes out."""
+    order, limits = playbook.order(level.number), playbook.limits
     if order <= past.worst(playbook, since=as_of - timedelta(hours=limits.cooldown_h)):
         return True
     today = [w for w in past.sent if shanghai(w["as_of"], "%F") == shanghai(as_of, "%F")]

@@ -76,12 +76,14 @@ class World:
     def frame(self, table: str) -> pl.DataFrame:
         return pl.DataFrame(self.rows[table], schema_overrides=polars_schema(table)) if table in self.rows else empty(table)
 
-    def rank(self, playbook: Playbook, as_of: datetime = NOW, is_drill: bool = False, shuffle: int | None = None) -> pl.DataFrame:
+    def rank(
+        self, playbook: Playbook, as_of: datetime = NOW, is_drill: bool = False, shuffle: int | None = None, is_whole: bool = False
+    ) -> pl.DataFrame:
         names = ("events", "forecasts", "event_posts", "posts", "mentions", "scores", "observations", "warnings", "verdicts")
         frames = [self.frame(name) for name in names]
         if shuffle is not None:
             frames = [frame.sample(fraction=1.0, shuffle=True, seed=shuffle) for frame in frames]
-        return rank(*frames, playbook, as_of, is_drill, 2)
+        return rank(*frames, playbook, as_of, is_drill, 2, is_whole=is_whole)
 
     def listed(self, playbook: Playbook, **how: Any) -> list[tuple[str, int]]:
         return [(row["event_id"], row["level"]) for row in self.rank(playbook, **how).iter_rows(named=True)]
@@ -384,6 +386,15 @@ def test_the_days_cap_forgets_yesterday(world: World, playbook: Playbook) -> Non
     assert world.listed(quick) == [("a", 2)]
 
 
+def test_what_was_alerted_in_the_night_stands_on_the_mornings_list(world: World, playbook: Playbook) -> None:
+    for event_id in ("alerted", "closed"):
+        world.event(event_id, p24=0.35)
+        world.sent(event_id, level=2, hours_ago=3, warning_id=event_id)
+    world.verdict("closed", "resolved", hours_ago=1)
+    assert world.listed(playbook) == []
+    assert world.listed(playbook, is_whole=True) == [("alerted", 2)]
+
+
 def test_repeating_the_run_gives_the_same_list(world: World, playbook: Playbook) -> None:
     world.event("a", p24=0.35)
     first = world.rank(playbook)
@@ -467,6 +478,20 @@ def test_nothing_later_than_as_of_is_looked_at(world: World, playbook: Playbook)
     world.put("forecasts", event_id="a", as_of=later, horizon_h=24, escalates_p=0.99, drivers=["后来"])
     world.sent("a", level=3, hours_ago=-2)
     assert world.rank(playbook).equals(before)
+
+
+def test_a_forecast_of_an_earlier_run_does_not_speak_for_this_one(world: World, playbook: Playbook) -> None:
+    world.event("a", p24=0.2)
+    world.put("forecasts", event_id="a", as_of=NOW - 24 * HOUR, horizon_h=48, escalates_p=0.99, drivers=["昨天"])
+    assert world.listed(playbook) == [("a", 1)]
+
+
+def test_the_same_warning_on_two_lists_is_one_to_a_verdict(world: World, playbook: Playbook) -> None:
+    world.event("a", p24=0.35)
+    for hours_ago in (30, 24):
+        world.sent("a", level=2, hours_ago=hours_ago, warning_id="w")
+    world.verdict("w", "claimed", hours_ago=20)
+    assert world.listed(playbook) == [("a", 2)]
 
 
 # ── reasons ─────────────────────────────────────────────────────────────
