@@ -7,6 +7,7 @@ rule asks), the key as one number.
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -75,6 +76,7 @@ def meet(table: str, frame: pl.DataFrame, as_of: datetime) -> list[dict[str, Any
     """
     import great_expectations as gx
 
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
     try:
         context: Any = gx.get_context(mode="ephemeral")
         context.variables.progress_bars = {"globally": False, "metric_calculations": False}

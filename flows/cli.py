@@ -18,7 +18,7 @@ app.add_typer(train, name="train")
 Conf = Annotated[Path, typer.Option("--conf", help="folder with hospitals.yml, sources.yml, settings.yml", envvar="GUANCHAO_CONF")]
 AsOf = Annotated[str | None, typer.Option("--as-of", help="look back from this instant, e.g. 2026-03-10T08:30+08:00; default: now")]
 DRILL = PROJECT / "conf" / "drill"
-DATA = Annotated[Path, typer.Option("--data", help="folder of shared data", envvar="GUANCHAO_DATA")]
+Data = Annotated[Path, typer.Option("--data", help="folder of shared data", envvar="GUANCHAO_DATA")]
 SHARED = PROJECT.parent / "shared" / "data"
 
 
@@ -26,13 +26,14 @@ def prepare(settings: Settings) -> None:
     """Before any library is imported: no telemetry, and Prefect's own files under the data root."""
     for name, value in OFF_SWITCHES.items():
         os.environ.setdefault(name, value)
+    settings.root.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("PREFECT_HOME", str((settings.root / "prefect").resolve()))
     os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "90")
 
 
 @app.command()
 def run(conf: Conf = DRILL, as_of: AsOf = None) -> None:
-    """The whole road: crawl, validate, land, mention, score, group, forecast, rank, publish. A past --as-of is run again without network."""
+    """The whole road, from the crawl to the published list. A past --as-of is run again without network."""
     from flows.terminal import print_steps
 
     settings = load_settings(conf)
@@ -43,6 +44,25 @@ def run(conf: Conf = DRILL, as_of: AsOf = None) -> None:
     steps = daily(str(conf), as_of, crawl=not relived)
     if not print_steps(steps, settings, conf):
         raise typer.Exit(1)
+
+
+@app.command()
+def stage(
+    name: Annotated[str, typer.Argument(help="mention, score, group, forecast, rank or publish")], conf: Conf = DRILL, as_of: AsOf = None
+) -> None:  # fmt: skip
+    """One stage again on what the tables hold, e.g. `rank` after an edit of the playbook."""
+    from flows.steps import timed
+    from flows.terminal import print_steps
+
+    settings = load_settings(conf)
+    prepare(settings)
+    from flows.daily import READING
+    from flows.road import Road, when
+
+    known = {one.__name__: one for one in READING}
+    if name not in known:
+        raise ConfigProblem(f"stage {name}: unknown; one of: {', '.join(known)}")
+    print_steps([timed(known[name])(Road(settings, when(as_of, settings.as_of)))], settings, conf)
 
 
 @app.command("import")
@@ -88,9 +108,12 @@ def desk(
     import uvicorn
 
     from briefing.desk.app import create
+    from flows.road import Road, when
 
+    settings = load_settings(conf)
+    clock = Road(settings, when(None, settings.as_of)).clock
     typer.echo(f"http://{host}:{port}  (Ctrl-C ends it)")
-    uvicorn.run(create(load_settings(conf).published), host=host, port=port, log_level="warning")
+    uvicorn.run(create(settings.published, clock), host=host, port=port, log_level="warning")
 
 
 @app.command()
@@ -100,7 +123,8 @@ def trace(id: Annotated[str, typer.Argument(help="id of a warning, event, post o
     from warehouse.store import Warehouse
     from warehouse.trace import trace as walk
 
-    print_trace(walk(Warehouse(load_settings(conf).warehouse), id))
+    settings = load_settings(conf)
+    print_trace(walk(Warehouse(settings.warehouse), id, settings.archive))
 
 
 @app.command()
@@ -133,7 +157,7 @@ def serve(conf: Conf = DRILL) -> None:
 def bench(
     name: Annotated[str, typer.Argument(help="text, events or escalation")],
     full: Annotated[bool, typer.Option("--full", help="the figures of docs/benchmarks.md")] = False,
-    data: DATA = SHARED,
+    data: Data = SHARED,
 ) -> None:
     """Print one JSON object: figure → value, unit, bar, met, how."""
     import json
@@ -148,7 +172,7 @@ def bench(
 @train.command("pretrain")
 def train_pretrain(
     minutes: Annotated[float, typer.Option(help="how long")],
-    data: DATA = SHARED,
+    data: Data = SHARED,
     work: Annotated[Path, typer.Option(help="folder of the corpus and the checkpoints; a run there is continued")] = Path("data/pretrain"),
 ) -> None:
     """Masked-language-model pretraining of the embedded BERT; stop it at any time and start it again."""
@@ -160,7 +184,7 @@ def train_pretrain(
 
 @train.command("text")
 def train_text(
-    data: DATA = SHARED,
+    data: Data = SHARED,
     checkpoint: Annotated[Path | None, typer.Option(help="pretrained encoder; default: the shipped one")] = None,
     promote: Annotated[bool, typer.Option("--promote", help="replace the champion if the judge agrees")] = False,
     tracking_uri: Annotated[str | None, typer.Option(help="MLflow; default: sqlite under data/")] = None,
@@ -175,16 +199,16 @@ def train_text(
 
 @train.command("escalation")
 def train_escalation(
-    data: DATA = SHARED,
+    data: Data = SHARED,
     promote: Annotated[bool, typer.Option("--promote", help="replace the champion if the judge agrees")] = False,
     tracking_uri: Annotated[str | None, typer.Option(help="MLflow; default: sqlite under data/")] = None,
 ) -> None:
     """Boards and cascades → the forecaster, judged against champion and baselines."""
-    from flows.terminal import print_report
+    from flows.terminal import print_figures
     from models.escalation import train as escalation
 
     _switches()
-    print_report(escalation.train(data, escalation.SHIPPED, tracking_uri, promote))
+    print_figures(escalation.train(data, escalation.SHIPPED, tracking_uri, promote))
 
 
 def _switches() -> None:

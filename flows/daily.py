@@ -4,26 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from datetime import UTC, datetime
 from pathlib import Path
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
 from flows import road as stages
-from flows.road import Road
-from flows.steps import Step, Stopped, timed, tell_why
-from warehouse.clock import parse_instant
+from flows.drill import replica_of
+from flows.road import Road, when
+from flows.steps import Step, Stopped, tell_why, timed
 from warehouse.settings import load_settings
 
 ARRIVAL = (stages.crawl, stages.land)
 READING = (stages.mention, stages.score, stages.group, stages.forecast, stages.rank, stages.publish)
-
-
-def when(as_of: str | None, settled: str | None) -> datetime:
-    """The instant a run looks back from: the one asked for, else the drill's own, else now."""
-    said = as_of or settled
-    return parse_instant(said) if said else datetime.now(UTC).replace(microsecond=0)
 
 
 @flow(name="daily", flow_run_name="daily-{as_of}")
@@ -31,7 +24,7 @@ def daily(conf: str, as_of: str | None = None, crawl: bool = True) -> list[Step]
     """Crawl → land → mention → score → group → forecast → rank → publish. A stage that stops publishes why there is no list."""
     settings = load_settings(Path(conf))
     moment = when(as_of, settings.as_of)
-    with replica(settings.scenario, moment) if crawl and settings.drill else nullcontext("") as url:
+    with replica_of(settings.scenario, moment) if crawl and settings.drill else nullcontext("") as url:
         return walk(Road(settings, moment, url), (*ARRIVAL, *READING) if crawl else (stages.look_back, *READING))
 
 
@@ -45,10 +38,3 @@ def walk(road: Road, order: tuple[Callable[[Road], int], ...]) -> list[Step]:
         except Stopped as stop:
             return [*steps, tell_why(road, stop)]
     return steps
-
-
-def replica(scenario: str | None, now: datetime):  # type: ignore[no-untyped-def]
-    """The drill's site on loopback, showing what was published up to `now`; yields its address."""
-    from flows.drill import replica_of
-
-    return replica_of(scenario, now)

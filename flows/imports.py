@@ -1,4 +1,4 @@
-"""Files through the same gate as a crawl, a quarter or a file at a time."""
+"""Files through the same gate as a crawl, a year or a file at a time."""
 
 from __future__ import annotations
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from prefect import flow
 
 from flows import road as stages
-from flows.daily import READING, walk, when
-from flows.road import Road
+from flows.daily import READING, walk
+from flows.road import Road, when
 from flows.steps import Step
 from warehouse.settings import load_settings
 

@@ -14,10 +14,21 @@ from typing import Any
 
 import polars as pl
 
-from warehouse.clock import Clock
-from warehouse.settings import PROJECT, Settings
+from warehouse.clock import Clock, parse_instant
+from warehouse.settings import PROJECT, ConfigProblem, Settings
 from warehouse.store import Warehouse
 from warehouse.watchlist import Watchlist, load_watchlist
+
+
+def when(as_of: str | None, settled: str | None) -> datetime:
+    """The instant a run looks back from: the one asked for, else the drill's own, else now."""
+    said = as_of or settled
+    if said is None:
+        return datetime.now(UTC).replace(microsecond=0)
+    try:
+        return parse_instant(said)
+    except ValueError as problem:
+        raise ConfigProblem(f"as_of {said}: not an instant; write it like 2026-03-10T08:30+08:00") from problem
 
 
 @dataclass(frozen=True)
@@ -87,7 +98,7 @@ class Road:
 
 
 def crawl(road: Road) -> int:
-    """Every enabled source into the run's landing folder; returns the items read. One process for a drill, one a source in life."""
+    """Every source into the run's landing folder; returns the items read. One process for a drill, one a source in life."""
     from crawlers import run
 
     shutil.rmtree(road.landing, ignore_errors=True)
@@ -108,10 +119,19 @@ def land(road: Road) -> int:
     from expectations.land import land as through_the_gate
 
     items, fetches = read_landing(road.landing)
+    _keep_evidence(road)
     floors = {card.id: (card.floor, card.ceiling) for card in road.cards()}
     landed = through_the_gate(road.warehouse, items, fetches, road.as_of, floors, road.settings.published / "data_docs")
     shutil.rmtree(road.landing, ignore_errors=True)
     return landed.posts_new
+
+
+def _keep_evidence(road: Road) -> None:
+    """Raw answers go to the archive before the rows that point at them; a run that is repeated made the same bytes."""
+    for path in sorted(road.landing.glob("*/*.warc.gz")):
+        kept = road.settings.archive / path.relative_to(road.landing.parent)
+        kept.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.replace(kept)
 
 
 def mention(road: Road) -> int:
@@ -171,11 +191,14 @@ def rank(road: Road) -> int:
     from briefing.playbook import load_playbook
     from briefing.rank import rank as grade
 
-    earlier = road.warehouse.read("warnings", as_of=road.as_of - timedelta(microseconds=1))
+    before = road.as_of - timedelta(microseconds=1)
+    left = road.warehouse.read("deliveries", as_of=before).filter(pl.col("is_sent")).select("as_of").unique()
+    earlier = road.warehouse.read("warnings", as_of=before).join(left, on="as_of", how="semi")
     warnings = grade(
         road.made("events"), road.made("forecasts"), road.made("event_posts"), road.known("posts"), road.known("mentions"),
         scores_in_force(road), road.known("observations"), earlier, road.warehouse.read("verdicts", as_of=road.as_of),
         load_playbook(road.playbook_file), road.as_of, road.settings.drill, road.settings.list_days,
+        is_whole=road.edition == "daily",
     )  # fmt: skip
     road.warehouse.replace("warnings", warnings, road.as_of)
     return warnings.height
@@ -195,8 +218,17 @@ def publish(road: Road) -> int:
     titles = {card.id: card.title for card in road.cards()}
     docs = road.settings.published / "data_docs" / "index.html"
     published = write(
-        frames, load_playbook(road.playbook_file), road.watchlist, road.settings, road.published, road.as_of, titles, docs if docs.exists() else None
+        frames,
+        load_playbook(road.playbook_file),
+        road.watchlist,
+        road.settings,
+        road.published,
+        road.as_of,
+        titles,
+        docs if docs.exists() else None,
     )
+    left = {"delivery_id": f"{road.run_id}-file", "as_of": road.as_of, "channel": "file", "is_sent": True, "sent_at": road.as_of}
+    road.warehouse.add("deliveries", pl.DataFrame([left]))
     return len(published.paths)
 
 

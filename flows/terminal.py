@@ -16,7 +16,8 @@ from flows.steps import Step
 from warehouse.settings import Settings
 
 STAGES = {
-    "crawl": ("采集", "items read"), "land": ("校验入库", "new posts"), "look_back": ("回看", "sources known"), "mention": ("识别医院", "new mentions"),
+    "crawl": ("采集", "items read"), "land": ("校验入库", "new posts"), "look_back": ("回看", "sources known"),
+    "mention": ("识别医院", "new mentions"),
     "score": ("阅读", "posts read"), "group": ("归并事件", "events"), "forecast": ("预测", "forecasts"), "rank": ("分级", "warnings"),
     "publish": ("发布", "files"),
 }  # fmt: skip
@@ -30,7 +31,9 @@ def print_steps(steps: list[Step], settings: Settings, conf: Path) -> bool:
         table.add_column(heading, justify=justify)  # type: ignore[arg-type]
     for step in steps:
         chinese, unit = STAGES[step.stage]
-        table.add_row(step.stage, chinese, "stopped" if step.stopped else str(step.rows), "" if step.stopped else unit, f"{step.seconds:.1f}")
+        table.add_row(
+            step.stage, chinese, "stopped" if step.stopped else str(step.rows), "" if step.stopped else unit, f"{step.seconds:.1f}"
+        )
     console.print(table)
     stopped = next((step.stopped for step in steps if step.stopped), "")
     if stopped:
@@ -65,15 +68,26 @@ def print_checks(checks: Iterable[Any]) -> bool:
 
 
 def print_report(report: Any) -> None:
-    """A training run's figures beside the baseline's and the champion's, and the verdict."""
+    """A text model's figures beside the champion's and the baseline's, and the verdict."""
     table = Table("figure", "challenger", "champion", "baseline")
     for name, value in report.figures.items():
-        champion = (report.champion or {}).get(name)
-        baseline = report.baseline.get(name)
-        table.add_row(name, f"{value:.4g}", "" if champion is None else f"{champion:.4g}", "" if baseline is None else f"{baseline:.4g}")
+        others = (figures.get(name) if figures else None for figures in (report.champion, report.baseline))
+        table.add_row(name, f"{value:.4g}", *("" if other is None else f"{other:.4g}" for other in others))
+    print_verdict(table, report)
+
+
+def print_figures(report: Any) -> None:
+    """A forecaster's figures on its test split, baselines in the same table, and the verdict."""
+    table = Table(*report.table.columns)
+    for row in report.table.iter_rows():
+        table.add_row(*(f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row))
+    print_verdict(table, report)
+
+
+def print_verdict(table: Table, report: Any) -> None:
     console.print(table)
-    console.print("; ".join(report.verdict.reasons), style="green" if report.verdict.promote else "red")
-    console.print(f"files: {report.folder}")
+    console.print("; ".join(report.verdict.reasons), style="green" if report.verdict.promote else "red", markup=False)
+    console.print(f"files: {report.folder}", markup=False)
 
 
 def print_trace(trace: Any) -> None:

@@ -63,8 +63,8 @@ def judged_rows(frame: pl.DataFrame, head: str) -> NDArray[np.bool_]:
     known = frame[head].is_not_null()
     if head == "relevant":
         return known.to_numpy()
-    rows = known & (frame["relevant"] == 1)
-    return (rows & (frame["category"] != "conflict") if head == "sentiment" else rows).to_numpy()
+    rows = known & (frame["relevant"] == 1).fill_null(False)
+    return (rows & (frame["category"] != "conflict").fill_null(True) if head == "sentiment" else rows).to_numpy()
 
 
 def table(frame: pl.DataFrame, probabilities: Probabilities, labels: dict[str, tuple[str, ...]]) -> dict[str, float]:

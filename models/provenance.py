@@ -1,4 +1,4 @@
-"""What a model was made from: hashes of data files, for the card and for MLflow."""
+"""What a model was made from, and what was shipped: hashes of data files and of weights."""
 
 from __future__ import annotations
 
@@ -14,3 +14,12 @@ def hashes(*places: Path) -> dict[str, str]:
         with path.open("rb") as stream:
             out[f"{path.parent.name}/{path.name}"] = hashlib.file_digest(stream, "sha256").hexdigest()[:16]
     return out
+
+
+def seal(weights: Path) -> None:
+    """Write SHA256SUMS over everything under models/weights, in the form `sha256sum -c` and `guanchao doctor` read."""
+    lines = []
+    for path in sorted(file for file in weights.rglob("*") if file.is_file() and file.name != "SHA256SUMS"):
+        with path.open("rb") as stream:
+            lines.append(f"{hashlib.file_digest(stream, 'sha256').hexdigest()}  {path.relative_to(weights)}\n")
+    (weights / "SHA256SUMS").write_text("".join(lines), encoding="utf-8")

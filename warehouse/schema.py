@@ -181,21 +181,24 @@ def _records() -> list[Column]:
     ]
 
 
-COLUMNS: dict[str, Column] = {
-    c.name: c for c in _ids() + _times() + _posts() + _fetches() + _readings() + _events() + _records()
-}
+COLUMNS: dict[str, Column] = {c.name: c for c in _ids() + _times() + _posts() + _fetches() + _readings() + _events() + _records()}
 
 _TABLES = [
     Table("fetches", "every answer of every site, with its reason code and where its bytes lie", ("fetch_id",), "fetched_at",
-          ("fetch_id", "source", "url", "fetched_at", "http_status", "reason", "detail", "bytes_n", "items_n", "sha256", "warc_file", "warc_offset"),
+          ("fetch_id", "source", "url", "fetched_at", "http_status", "reason", "detail", "bytes_n", "items_n", "sha256", "warc_file",
+           "warc_offset"),
           ("http_status", "detail", "sha256", "warc_file", "warc_offset")),
     Table("posts", "what the public said, once each", ("post_id",), "first_seen_at",
-          ("post_id", "source", "platform", "kind", "parent_id", "root_id", "url", "author_hash", "author_kind", "is_verified", "followers_n",
+          ("post_id", "source", "platform", "kind", "parent_id", "root_id", "url", "author_hash", "author_kind", "is_verified",
+           "followers_n",
            "region", "title", "text", "published_at", "published_precision", "first_seen_at", "fetch_id"),
           ("parent_id", "root_id", "url", "author_hash", "author_kind", "is_verified", "followers_n", "region", "title", "published_at")),
-    Table("raw_items", "landing files of one run, before the gate; each item becomes a post and an observation", ("post_id", "observed_at"), "observed_at",
-          ("post_id", "source", "platform", "kind", "parent_id", "root_id", "url", "author_hash", "author_kind", "is_verified", "followers_n",
-           "region", "title", "text", "published_at", "published_precision", "first_seen_at", "observed_at", "reposts_n", "comments_n", "likes_n",
+    Table("raw_items", "landing files of one run, before the gate; each item becomes a post and an observation", ("post_id",
+          "observed_at"), "observed_at",
+          ("post_id", "source", "platform", "kind", "parent_id", "root_id", "url", "author_hash", "author_kind", "is_verified",
+           "followers_n",
+           "region", "title", "text", "published_at", "published_precision", "first_seen_at", "observed_at", "reposts_n", "comments_n",
+            "likes_n",
            "views_n", "board_rank", "heat", "fetch_id"),
           ("parent_id", "root_id", "url", "author_hash", "author_kind", "is_verified", "followers_n", "region", "title", "published_at",
            "reposts_n", "comments_n", "likes_n", "views_n", "board_rank", "heat")),
@@ -208,12 +211,15 @@ _TABLES = [
     Table("scores", "what the classifier read in a post", ("post_id", "model_version"), "first_seen_at",
           ("post_id", "model_version", "relevant_p", "negative_p", "neutral_p", "positive_p", "category", "category_p", "first_seen_at")),
     Table("events", "posts about one happening, as known at as_of", ("event_id", "as_of"), "as_of",
-          ("event_id", "as_of", "hospital_id", "title", "category", "first_post_at", "last_post_at", "posts_n", "authors_n", "platforms", "growth")),
+          ("event_id", "as_of", "hospital_id", "title", "category", "first_post_at", "last_post_at", "posts_n", "authors_n", "platforms",
+           "growth")),
     Table("event_posts", "which posts make an event, as known at as_of", ("event_id", "post_id", "as_of"), "as_of",
           ("event_id", "post_id", "as_of")),
     Table("forecasts", "will it escalate, and what would prove it", ("event_id", "as_of", "horizon_h"), "as_of",
-          ("event_id", "as_of", "horizon_h", "escalates_p", "expected_n", "low_n", "high_n", "drivers", "model_version", "resolve_rule", "resolve_at")),
-    Table("warnings", "the graded list as it stood at as_of; a warning that stands on several lists was issued at the first", ("warning_id", "as_of"), "as_of",
+          ("event_id", "as_of", "horizon_h", "escalates_p", "expected_n", "low_n", "high_n", "drivers", "model_version", "resolve_rule",
+           "resolve_at")),
+    Table("warnings", "the graded list as it stood at as_of; a warning that stands on several lists was issued at the first",
+          ("warning_id", "as_of"), "as_of",
           ("warning_id", "event_id", "hospital_id", "as_of", "level", "severity", "rank", "title", "category", "department", "escalates_p",
            "reasons", "owner_role", "due_at", "plan_version", "is_drill"),
           ("department", "escalates_p")),
@@ -226,14 +232,13 @@ _TABLES = [
     Table("quarantine", "rows set aside, with the reason", ("table_name", "row_id", "quarantine_reason"), "set_aside_at",
           ("table_name", "row_id", "source", "quarantine_reason", "column_name", "detail", "row", "set_aside_at"), ("source", "detail")),
     Table("coverage", "how each source did in a run", ("source", "as_of"), "as_of",
-          ("source", "as_of", "coverage_status", "reason", "detail", "expected_n_low", "fetches_n", "got_n", "landed_n", "quarantined_n", "last_ok_at"),
+          ("source", "as_of", "coverage_status", "reason", "detail", "expected_n_low", "fetches_n", "got_n", "landed_n", "quarantined_n",
+           "last_ok_at"),
           ("detail", "last_ok_at")),
 ]  # fmt: skip
 
 # Every row says which run wrote it, and lies in the partition of its own clock.
-TABLES: dict[str, Table] = {
-    t.name: Table(t.name, t.meaning, t.key, t.clock, (*t.columns, "run_id", "day_on"), t.optional) for t in _TABLES
-}
+TABLES: dict[str, Table] = {t.name: Table(t.name, t.meaning, t.key, t.clock, (*t.columns, "run_id", "day_on"), t.optional) for t in _TABLES}
 
 
 def polars_schema(table: str) -> pl.Schema:

@@ -52,6 +52,11 @@ class Settings(BaseSettings):
         return self.root / "warehouse"
 
     @property
+    def archive(self) -> Path:
+        """WARC files, by run and source: the sites' bytes as they came, readable by the owner alone."""
+        return self.root / "archive"
+
+    @property
     def published(self) -> Path:
         return self.root / "published"
 

@@ -34,12 +34,19 @@ def bench(data: Path) -> dict[str, dict[str, Any]]:
             continue
         is_ece = name.endswith("ece")
         bar = ECE_BAR if is_ece else BARS[name]
-        how = f"{int(figures[name.rsplit('/', 1)[0] + '/n'])} rows; linear baseline {linear[name]:.3f}; frozen test split (models/classifier/datasets.py)"
+        rows_n = int(figures[name.rsplit("/", 1)[0] + "/n"])
+        how = f"{rows_n} rows of the frozen test split (models/classifier/datasets.py); linear baseline {linear[name]:.3f}"
         out[name] = {"value": round(value, 4), "unit": "", "bar": bar, "met": bool(value <= bar if is_ece else value >= bar), "how": how}
-    texts = [text for text in test["text"]][:2000]
+    texts = test["text"].to_list()[:2000]
     classifier.probabilities(texts[:64])
     started = time.perf_counter()
     classifier.probabilities(texts)
     speed = len(texts) / (time.perf_counter() - started)
-    out["posts_per_second"] = {"value": round(speed, 1), "unit": "posts/s", "bar": None, "met": None, "how": "OpenVINO f32, tokenisation included"}
+    out["posts_per_second"] = {
+        "value": round(speed, 1),
+        "unit": "posts/s",
+        "bar": None,
+        "met": None,
+        "how": "OpenVINO f32, tokenisation included",
+    }
     return out

@@ -62,7 +62,11 @@ def _readings(classifier: Classifier, keys: pl.Series, texts: pl.Series) -> pl.D
 
     relevant, sentiment, category = classifier.probabilities([prepare(text) for text in texts.cast(pl.String).fill_null("")])
     names = {"sentiment": (list(SENTIMENTS), sentiment), "category": (list(CATEGORIES), category)}
-    columns = [keys.alias("id"), pl.Series("relevant_p", relevant[:, 1].round(4)), pl.Series("relevant", (relevant[:, 1] >= 0.5).astype(int))]
+    columns = [
+        keys.alias("id"),
+        pl.Series("relevant_p", relevant[:, 1].round(4)),
+        pl.Series("relevant", (relevant[:, 1] >= 0.5).astype(int)),
+    ]
     for head, (labels, chances) in names.items():
         columns.append(pl.Series(head, [labels[i] for i in chances.argmax(1)], dtype=pl.String))
         columns += [pl.Series(f"{label}_p", chances[:, i].round(4)) for i, label in enumerate(labels)]

@@ -43,7 +43,9 @@ class Classifier:
 
         core = ov.Core()
         # f32 arithmetic: a text's probabilities must not depend on the batch it came in (a past day is run again to the byte).
-        compiled = core.compile_model(str(folder / "model.xml"), "CPU", {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "f32"})
+        compiled = core.compile_model(
+            str(folder / "model.xml"), "CPU", {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "f32"}
+        )
         return cls(compiled, Vocabulary.load(folder / "vocabulary.txt"), version(folder))
 
     def score(self, posts: pl.DataFrame) -> pl.DataFrame:

@@ -23,6 +23,7 @@ from models.classifier.vocabulary import Vocabulary
 
 PRETRAINED = Path(__file__).resolve().parent.parent / "weights" / "pretrained"
 NAME = "guanchao-text"
+STANDARD = Recipe()
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def measure(classifier: Classifier, frame: pl.DataFrame) -> dict[str, float]:
 
 
 def train(
-    data: Path, checkpoint: Path = PRETRAINED, out: Path = SHIPPED, recipe: Recipe = Recipe(), promote: bool = False,
+    data: Path, checkpoint: Path = PRETRAINED, out: Path = SHIPPED, recipe: Recipe = STANDARD, promote: bool = False,
     tracking_uri: str | None = None, note: Callable[[str], None] = print,
 ) -> Report:  # fmt: skip
     """Teach a Reader from `checkpoint` on the labelled sets under `data`; with `promote`, replace `out` if the judge agrees."""
