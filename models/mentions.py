@@ -22,6 +22,7 @@ from warehouse.schema import TABLES, polars_schema
 from warehouse.watchlist import EVERY, Hospital, Watchlist
 
 COLUMNS = TABLES["mentions"].columns[:-2]  # run_id and day_on are the store's
+EVIDENCE_JOINT = "；"
 CONFIDENCE = {"name": 0.98, "own": 0.95, "place": 0.92, "inside": 0.9, "region": 0.8, "department": 0.55, "bare": 0.5, "word": 0.6}
 TRADE = ("大药房", "药店")  # a shop that lives off the hospital's name
 SUFFIX = re.compile(r"(?:特别行政区|维吾尔自治区|壮族自治区|回族自治区|自治区|省|市|县|区|州)$")
@@ -92,7 +93,8 @@ def _readings(post: dict[str, Any], signs: dict[str, list[Sign]], watchlist: Wat
             confidence, status, evidence, department = reading
             first = {kind: strings[kind][0] if strings[kind] else None for kind in ("campus", "person")}
             yield (
-                post["post_id"], hospital_id, first["campus"], department, first["person"], "；".join(dict.fromkeys(evidence))[:500],
+                post["post_id"], hospital_id, first["campus"], department, first["person"],
+                EVIDENCE_JOINT.join(dict.fromkeys(evidence))[:500],
                 confidence, status, post["first_seen_at"],
             )  # fmt: skip
 
@@ -139,7 +141,7 @@ def _unnamed(read: pl.DataFrame, named: pl.DataFrame, watchlist: Watchlist) -> p
     department = pl.col("said").str.extract_many(list(watchlist.departments) or ["\0"], leftmost=True).list.first()
     said = {
         "hospital_id": pl.lit(EVERY), "campus": pl.lit(None, pl.String), "person": pl.lit(None, pl.String), "department": department,
-        "evidence": pl.col("found").list.unique(maintain_order=True).list.join("；").str.slice(0, 500),
+        "evidence": pl.col("found").list.unique(maintain_order=True).list.join(EVIDENCE_JOINT).str.slice(0, 500),
         "confidence_p": pl.lit(CONFIDENCE["word"]), "status": pl.lit("confirmed"),
     }  # fmt: skip
     return heard.filter(pl.col("found").list.len() > 0).with_columns(**said).select(COLUMNS)

@@ -89,3 +89,13 @@ def places(text: str) -> tuple[str, ...]:
 def provinces(named: tuple[str, ...]) -> frozenset[str]:
     """The provinces (or countries) those places lie in."""
     return frozenset(PROVINCE[name] for name in named)
+
+
+def apart(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    """Both name places, and no place of one can be a place of the other: other provinces, or other cities of the same."""
+    if not one or not other:
+        return False
+    if not provinces(one) & provinces(other):
+        return True
+    cities = [{name for name in named if PROVINCE[name] != name} for named in (one, other)]
+    return bool(cities[0] and cities[1]) and not cities[0] & cities[1]

@@ -1,0 +1,228 @@
+"""Short texts with times -> which belong together. Cosine over rare terms, weakened by the days between; no neural net.
+
+Three steps, each with a guard against chaining. (1) Agglomerate by the likeness of centroids: a text joins an event for being like all
+of it, not like one straggler. (2) A text that names another province than its event does leaves. (3) Events of two texts or more join
+where pairs of their texts prove it: the bar rises with the gap in time, and nothing joins across provinces. The numbers were set on the
+labelled headlines of 2020-2024, never on 2025 (`bench_events`); the bar of step 3 is where a logistic fit on log cosine and log gap
+says one event as likely as not.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from models.event_terms import shipped, terms
+from models.places import apart, places, provinces
+
+FAINT = 0.02  # cosines below are chance
+NEAREST = 100  # neighbours kept of each text: more change nothing but the time
+BLOCK = 512
+FADE, JOIN = 0.6, 0.11  # step 1: cosine · (1 + gap in days) ^ -FADE; least likeness of two centroids
+BAR, RISE, SOON = 0.12, 0.25, 1 / 24  # step 3: a pair proves from cosine ≥ BAR · (gap in days + an hour) ^ RISE
+PROVEN = 3  # of so many texts of the smaller cluster, one must be in such a pair
+
+Ints = NDArray[np.int64]
+Reals = NDArray[np.float64]
+Place = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs of texts (row < column) that share something: cosine, and days between the last of one and the first of the other."""
+
+    row: Ints
+    column: Ints
+    cosine: Reals
+    gap: Reals
+
+
+def link(texts: list[str], first: Reals, last: Reals) -> tuple[Ints, Pairs]:
+    """Texts with the days (float) of their first and last copy, in time order -> a label for each, and the pairs it was decided on.
+
+    Fewer than two texts have no pairs and need no linking: the caller sees to that.
+    """
+    named = [places(text) for text in texts]
+    pairs = _pairs(_vectors(texts), first, last, named)
+    labels = _by_centroid(len(texts), pairs)
+    labels = _without_strangers(labels, named)
+    return _by_proof(labels, pairs, named), pairs
+
+
+def _vectors(texts: list[str]) -> Any:
+    """Rows of length one: term weight × rarity."""
+    rarity = shipped()
+    vocabulary: dict[str, int] = {}
+    row, column, value = [], [], []
+    for n, text in enumerate(texts):
+        for term, weight in terms(text).items():
+            row.append(n)
+            column.append(vocabulary.setdefault(term, len(vocabulary)))
+            value.append(weight * rarity(term))
+    table = sparse.csr_matrix((value, (row, column)), shape=(len(texts), max(1, len(vocabulary))))
+    length = np.sqrt(np.asarray(table.multiply(table).sum(axis=1)).ravel())
+    return sparse.diags(1 / np.where(length > 0, length, 1)) @ table
+
+
+def _pairs(vectors: Any, first: Reals, last: Reals, named: list[Place]) -> Pairs:
+    """The nearest neighbours of each text, but none that speaks of another place."""
+    n, across = vectors.shape[0], vectors.T.tocsr()
+    blocks = [_nearest((vectors[start : start + BLOCK] @ across).tocsr(), start) for start in range(0, n, BLOCK)]
+    row, column, cosine = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
+    low, high = np.minimum(row, column), np.maximum(row, column)
+    _, once = np.unique(low * n + high, return_index=True)
+    low, high, cosine = low[once], high[once], cosine[once]
+    here = ~_apart(low, high, named)
+    low, high, cosine = low[here], high[here], cosine[here]
+    gap = np.maximum(0.0, np.maximum(first[low], first[high]) - np.minimum(last[low], last[high]))
+    return Pairs(low, high, cosine, gap)
+
+
+def _nearest(near: Any, start: int) -> tuple[Ints, Ints, Reals]:
+    """Row, column and cosine of the NEAREST best of each row of a block of similarities."""
+    rows, columns, cosines = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros(0)]
+    for n in range(near.shape[0]):
+        at = slice(near.indptr[n], near.indptr[n + 1])
+        column, cosine = near.indices[at], near.data[at]
+        keep = (cosine > FAINT) & (column != start + n)
+        column, cosine = column[keep], cosine[keep]
+        best = np.lexsort((column, -cosine))[:NEAREST]
+        rows.append(np.full(len(best), start + n))
+        columns.append(column[best].astype(np.int64))
+        cosines.append(cosine[best])
+    return np.concatenate(rows), np.concatenate(columns), np.concatenate(cosines)
+
+
+def _apart(low: Ints, high: Ints, named: list[Place]) -> NDArray[np.bool_]:
+    kinds = sorted(set(named))
+    number = {kind: n for n, kind in enumerate(kinds)}
+    table = np.array([[apart(one, other) for other in kinds] for one in kinds])
+    kind = np.array([number[places_] for places_ in named])
+    return np.asarray(table[kind[low], kind[high]])
+
+
+class _Clusters:
+    """Clusters under merging. Two centroids' cosine needs only sums over pairs, so no vector is kept: `cross` between, `inner` within."""
+
+    def __init__(self, n: int, pairs: Pairs) -> None:
+        self.label, self.inner = list(range(n)), [1.0] * n
+        self.cross: list[dict[int, float]] = [{} for _ in range(n)]
+        near = pairs.cosine * (1 + pairs.gap) ** -FADE
+        for a, b, value in zip(pairs.row.tolist(), pairs.column.tolist(), near.tolist(), strict=True):
+            self.cross[a][b] = self.cross[b][a] = value
+
+    def likeness(self, a: int, b: int) -> float:
+        return self.cross[a][b] / math.sqrt(self.inner[a] * self.inner[b])
+
+    def merge(self, a: int, b: int) -> list[int]:
+        """b goes into a; returns the clusters that came nearer to a by it."""
+        self.inner[a] += self.inner[b] + 2 * self.cross[a].pop(b)
+        self.cross[b].pop(a)
+        self.label[b] = a
+        changed = list(self.cross[b])
+        for other, value in self.cross[b].items():
+            self.cross[other].pop(b)
+            self.cross[a][other] = self.cross[other][a] = self.cross[a].get(other, 0.0) + value
+        self.cross[b] = {}
+        return changed
+
+
+def _by_centroid(n: int, pairs: Pairs) -> Ints:
+    """Step 1. The heap holds upper bounds: likeness to a grown cluster only falls, unless the pair itself changed."""
+    clusters = _Clusters(n, pairs)
+    heap = [(-clusters.likeness(a, b), a, b) for a in range(n) for b in clusters.cross[a] if a < b and clusters.likeness(a, b) >= JOIN]
+    heapq.heapify(heap)
+    while heap:
+        bound, a, b = heapq.heappop(heap)
+        if b not in clusters.cross[a]:
+            continue
+        now = clusters.likeness(a, b)
+        if now < -bound - 1e-12:
+            if now >= JOIN:
+                heapq.heappush(heap, (-now, a, b))
+            continue
+        if len(clusters.cross[a]) < len(clusters.cross[b]):
+            a, b = b, a
+        for other in clusters.merge(a, b):
+            likeness = clusters.likeness(a, other)
+            if likeness >= JOIN:
+                heapq.heappush(heap, (-likeness, min(a, other), max(a, other)))
+    return np.array([_root(clusters.label, node) for node in range(n)], dtype=np.int64)
+
+
+def _root(parent: list[int], node: int) -> int:
+    while parent[node] != node:
+        parent[node] = node = parent[parent[node]]
+    return node
+
+
+def _named_most(counts: Counter[str]) -> str | None:
+    return max(counts.items(), key=lambda item: (item[1], item[0]))[0] if counts else None
+
+
+def _where(labels: Ints, named: list[Place]) -> dict[int, Counter[str]]:
+    """How many texts of each cluster name each province."""
+    where: dict[int, Counter[str]] = {}
+    for label, places_ in zip(labels.tolist(), named, strict=True):
+        where.setdefault(label, Counter()).update(provinces(places_))
+    return where
+
+
+def _without_strangers(labels: Ints, named: list[Place]) -> Ints:
+    """Step 2. Where two texts or more agree on a province, one that names only others stands alone."""
+    where = _where(labels, named)
+    out = labels.copy()
+    for n, (label, places_) in enumerate(zip(labels.tolist(), named, strict=True)):
+        home = _named_most(where[label])
+        if home and where[label][home] > 1 and places_ and home not in provinces(places_):
+            out[n] = len(labels) + n
+    return out
+
+
+def _by_proof(labels: Ints, pairs: Pairs, named: list[Place]) -> Ints:
+    """Step 3, in rounds: the best proven clusters join, each once a round, until no two are left that should."""
+    proof = pairs.cosine * (pairs.gap + SOON) ** -RISE
+    proven = proof >= BAR
+    row, column, proof = pairs.row[proven], pairs.column[proven], proof[proven]
+    labels = np.unique(labels, return_inverse=True)[1].astype(np.int64)
+    while True:
+        where = _where(labels, named)
+        touched: set[int] = set()
+        for one, other in _joints(labels, row, column, proof):
+            if touched.isdisjoint((one, other)) and not _strangers(where[one], where[other]):
+                labels[labels == other] = one
+                touched |= {one, other}
+        if not touched:
+            return labels
+
+
+def _joints(labels: Ints, row: Ints, column: Ints, proof: Reals) -> list[tuple[int, int]]:
+    """Pairs of clusters of two texts or more, the smaller with proofs for a third of its texts; strongest proof first.
+
+    One pair is not enough between large clusters: among thousands of pairs some text is like any other.
+    """
+    n, sizes = len(labels), np.bincount(labels, minlength=len(labels))
+    a, b = labels[row], labels[column]
+    open_ = (a != b) & (np.minimum(sizes[a], sizes[b]) > 1)
+    a, b, row, column, proof = a[open_], b[open_], row[open_], column[open_], proof[open_]
+    small = np.where(sizes[a] * n + a < sizes[b] * n + b, row, column)
+    joint = np.minimum(a, b) * n + np.maximum(a, b)
+    texts = np.unique(np.stack([joint, small]), axis=1)
+    joints, proven = np.unique(texts[0], return_counts=True)
+    enough = joints[proven * PROVEN >= np.minimum(sizes[joints // n], sizes[joints % n])]
+    best = np.zeros(len(joints))
+    np.maximum.at(best, np.searchsorted(joints, joint), proof)
+    order = np.lexsort((enough, -best[np.searchsorted(joints, enough)]))
+    return [(int(joint // n), int(joint % n)) for joint in enough[order]]
+
+
+def _strangers(one: Counter[str], other: Counter[str]) -> bool:
+    home, away = _named_most(one), _named_most(other)
+    return bool(home and away and home != away and not (home in other and away in one))
