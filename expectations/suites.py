@@ -76,7 +76,7 @@ def meet(table: str, frame: pl.DataFrame, as_of: datetime) -> list[dict[str, Any
     """
     import great_expectations as gx
 
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)  # it sets its own level, to INFO
     try:
         context: Any = gx.get_context(mode="ephemeral")
         context.variables.progress_bars = {"globally": False, "metric_calculations": False}

@@ -208,7 +208,7 @@ def train_escalation(
     from models.escalation import train as escalation
 
     _switches()
-    print_figures(escalation.train(data, escalation.SHIPPED, tracking_uri, promote))
+    print_figures(escalation.train(data, tracking_uri=tracking_uri, promote=promote))
 
 
 def _switches() -> None:

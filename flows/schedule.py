@@ -11,17 +11,16 @@ TIMEZONE = "Asia/Shanghai"
 
 @dataclass(frozen=True)
 class Deployment:
-    """A flow, when it runs, and how many runs may overlap."""
+    """A flow, when it runs, and why then."""
 
     name: str
     cron: str
-    crawl: bool
     why: str
 
 
 DEPLOYMENTS = (
-    Deployment("daily", "30 7 * * *", crawl=True, why="the list is on the desk at 08:30"),
-    Deployment("pulse", "*/10 * * * *", crawl=True, why="an event that cannot wait for tomorrow"),
+    Deployment("daily", "30 7 * * *", why="the list is on the desk at 08:30"),
+    Deployment("pulse", "*/10 * * * *", why="an event that cannot wait for tomorrow"),
 )
 
 
@@ -32,7 +31,7 @@ def deployments(conf: Path) -> list[Any]:
     from flows.daily import daily
     from flows.pulse import pulse
 
-    flows = {"daily": daily, "pulse": pulse}
+    flows: dict[str, Any] = {"daily": daily, "pulse": pulse}
     return [
         flows[row.name].to_deployment(
             row.name, schedules=[Cron(row.cron, timezone=TIMEZONE)], parameters={"conf": str(conf), "as_of": None}, concurrency_limit=1,

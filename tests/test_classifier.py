@@ -100,7 +100,7 @@ def test_a_head_learns_only_where_its_label_is_known() -> None:
 
 def test_what_is_exported_is_what_was_taught(pretrained: Path, labelled: pl.DataFrame, tmp_path: Path) -> None:
     vocabulary = Vocabulary.load(pretrained / "vocabulary.txt")
-    reader = teach(labelled, pretrained, vocabulary, Recipe(epochs=8, rate=3e-3, dropout=0.0), note=lambda _: None)
+    reader = teach(labelled, [], pretrained, vocabulary, Recipe(epochs=8, rate=3e-3, dropout=0.0), note=lambda _: None)
     export(reader, vocabulary, dict.fromkeys(HEADS, 1.0), {"name": "toy"}, tmp_path / "toy")
     classifier = Classifier.load(tmp_path / "toy")
     texts = [GOOD, BAD, GOOD + BAD]

@@ -107,3 +107,19 @@ def labelled(data: Path) -> pl.DataFrame:
     banned = set(frame.filter(pl.col("split") != "train")["key"])
     train = frame.filter((pl.col("split") == "train") & ~pl.col("key").is_in(list(banned)))
     return pl.concat([train.unique("key", keep="first", maintain_order=True), frame.filter(pl.col("split") != "train")])
+
+
+def silent(data: Path) -> list[str]:
+    """Unlabelled texts about hospitals from before the headlines' test period, held-out texts left out, each once."""
+    hospital = pl.read_parquet(data / "text/hospital_posts.parquet", columns=["text", "published_at"])
+    early = hospital.filter(pl.col("published_at").fill_null("") < HEADLINES_TEST_FROM).select("text")
+    titles = [
+        pl.read_parquet(path)
+        .filter(pl.col("is_medical") & (pl.col("first_seen_at").dt.strftime("%Y-%m-%d") < HEADLINES_TEST_FROM))
+        .select(text="title")
+        for path in sorted((data / "boards").glob("*_topics.parquet"))
+    ]
+    frame = pl.concat([early, *titles])
+    frame = frame.with_columns(_keys(frame)).unique("key", keep="first", maintain_order=True)
+    banned = held_out(data)
+    return frame.filter(~pl.col("key").is_in(list(banned)) & (pl.col("text").str.len_chars() >= 6))["text"].to_list()

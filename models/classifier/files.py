@@ -34,7 +34,12 @@ def score_file(source: Path, out: Path) -> int:
     scored = pl.concat(parts) if parts else _readings(classifier, keys.head(0), frame[text].head(0))
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = out.with_name(f".{out.name}.{os.getpid()}")
-    {".csv": scored.write_csv, ".jsonl": scored.write_ndjson, ".parquet": scored.write_parquet}[out.suffix](temporary)
+    if out.suffix == ".parquet":
+        scored.write_parquet(temporary)
+    elif out.suffix == ".jsonl":
+        scored.write_ndjson(temporary)
+    else:
+        scored.write_csv(temporary)
     temporary.replace(out)
     return scored.height
 

@@ -1,4 +1,5 @@
-"""Labelled texts -> a Reader. Two stages: general sentiment first (many rows, one head), then our own labels (few rows, all heads).
+"""Labelled texts -> a Reader, in three stages: general sentiment (many rows, one head), a linear teacher's view of unlabelled
+texts about hospitals (many rows, all heads, soft), then our own labels (few rows, all heads).
 
 Rows of unequal sources share one loss: a head learns only where its label is known.
 """
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from models import judge
 from models.classifier.network import HEADS, Reader, pad
 from models.classifier.pretrain import encoder_weights, shape_of
 from models.classifier.vocabulary import CLS, SEP, Vocabulary
@@ -27,10 +29,11 @@ UNKNOWN = -100
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a Reader is taught. `general_n` caps the rows of public sentiment sets."""
+    """How a Reader is taught. `general_n` caps the rows of public sentiment sets, `silent_n` those of the teacher's stage."""
 
-    epochs: int = 6
-    general_n: int = 60_000
+    epochs: int = 8
+    general_n: int = 20_000
+    silent_n: int = 40_000
     batch_n: int = 32
     rate: float = 2e-4
     dropout: float = 0.1
@@ -51,6 +54,25 @@ def targets(frame: pl.DataFrame) -> NDArray[np.int64]:
     return np.stack([column.fill_null(UNKNOWN).to_numpy() for column in columns], axis=1)
 
 
+def hard(frame: pl.DataFrame, smoothing: float) -> list[Tensor]:
+    """Per head (rows, labels): smoothed one-hot rows, zeros where the label is unknown (such a row does not teach that head).
+
+    Rows of a rare label weigh more, by the inverse root of its share: the bar is macro-F1, where each label counts the same.
+    """
+    wanted = targets(frame)
+    out = []
+    for i, labels in enumerate(HEADS.values()):
+        known = wanted[:, i] != UNKNOWN
+        counts = np.bincount(wanted[known, i], minlength=len(labels)).clip(1)
+        weights = np.sqrt(counts.sum() / (len(labels) * counts))
+        rows = np.full((frame.height, len(labels)), smoothing / len(labels))
+        rows[known, wanted[known, i]] += 1 - smoothing
+        rows[known] *= weights[wanted[known, i], None]
+        rows[~known] = 0
+        out.append(torch.from_numpy(rows.astype(np.float32)))
+    return out
+
+
 def batches(lengths: list[int], size: int, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
     """Random batches of texts of like length: pools of 50 batches are sorted inside."""
     order = rng.permutation(len(lengths))
@@ -62,20 +84,20 @@ def batches(lengths: list[int], size: int, rng: np.random.Generator) -> Iterator
             yield chunks[i]
 
 
-def loss_of(logits: tuple[Tensor, ...], wanted: Tensor, smoothing: float) -> Tensor:
-    """Mean over the known labels of each head, summed over heads."""
-    losses = []
-    for i, head in enumerate(logits):
-        if (wanted[:, i] != UNKNOWN).any():
-            losses.append(nn.functional.cross_entropy(head.float(), wanted[:, i], ignore_index=UNKNOWN, label_smoothing=smoothing))
+def loss_of(logits: tuple[Tensor, ...], wanted: list[Tensor]) -> Tensor:
+    """Cross-entropy against soft rows, a mean over the rows that teach a head, summed over heads."""
+    losses = [
+        -(target * torch.log_softmax(head.float(), dim=1)).sum() / (target.sum(1) > 0).sum()
+        for head, target in zip(logits, wanted, strict=True)
+        if bool(target.any())
+    ]
     return torch.stack(losses).sum()
 
 
-def _stage(reader: Reader, frame: pl.DataFrame, vocabulary: Vocabulary, recipe: Recipe, epochs: int, name: str) -> None:
+def _stage(reader: Reader, texts: list[str], wanted: list[Tensor], vocabulary: Vocabulary, recipe: Recipe, epochs: int, name: str) -> None:
     device = next(reader.parameters()).device.type
     rng = np.random.default_rng(recipe.seed)
-    rows = [encode(vocabulary, text) for text in frame["text"]]
-    wanted = torch.from_numpy(targets(frame))
+    rows = [encode(vocabulary, text) for text in texts]
     decay = [p for p in reader.parameters() if p.ndim > 1]
     plain = [p for p in reader.parameters() if p.ndim <= 1]
     optimizer = torch.optim.AdamW([{"params": decay, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}], lr=recipe.rate)
@@ -88,7 +110,7 @@ def _stage(reader: Reader, frame: pl.DataFrame, vocabulary: Vocabulary, recipe: 
                 ids, mask = pad([rows[i] for i in chosen])
                 with torch.autocast(device, torch.bfloat16):
                     logits = reader(ids.to(device), mask.to(device))
-                loss = loss_of(logits, wanted[chosen].to(device), recipe.smoothing)
+                loss = loss_of(logits, [head[chosen].to(device) for head in wanted])
                 optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
                 nn.utils.clip_grad_norm_(reader.parameters(), 1.0)
@@ -98,8 +120,14 @@ def _stage(reader: Reader, frame: pl.DataFrame, vocabulary: Vocabulary, recipe: 
                 bar.set_postfix(loss=f"{float(loss.detach()):.3f}")
 
 
-def teach(labelled: pl.DataFrame, checkpoint: Path, vocabulary: Vocabulary, recipe: Recipe, note: Callable[[str], None] = print) -> Reader:
-    """Fine-tune the encoder in `checkpoint` on the `train` rows of `labelled` (datasets.labelled)."""
+def teach(
+    labelled: pl.DataFrame, silent: list[str], checkpoint: Path, vocabulary: Vocabulary, recipe: Recipe, note: Callable[[str], None] = print
+) -> Reader:
+    """Fine-tune the encoder in `checkpoint` on the `train` rows of `labelled` (datasets.labelled).
+
+    `silent` are unlabelled texts about hospitals: the linear baseline, taught on the same train rows, says what it thinks of
+    them, and the reader learns that first (distillation, Hinton et al. 2015): it starts from where a linear model ends.
+    """
     torch.manual_seed(recipe.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     reader = Reader(shape_of(checkpoint).config(len(vocabulary), recipe.dropout), recipe.dropout).to(device)
@@ -109,13 +137,18 @@ def teach(labelled: pl.DataFrame, checkpoint: Path, vocabulary: Vocabulary, reci
     train = labelled.filter(pl.col("split") == "train")
     own = train.filter(pl.col("relevant").is_not_null())
     general = train.filter(pl.col("relevant").is_null())
-    general = general.sample(min(recipe.general_n, general.height), seed=recipe.seed)
-    note(f"{own.height} own rows, {general.height} general-sentiment rows")
+    general = general.sample(min(recipe.general_n, general.height), seed=recipe.seed, shuffle=True)
+    silent = sorted(silent)[:: max(1, len(silent) // recipe.silent_n)] if silent and recipe.silent_n else []
+    note(f"{own.height} own rows, {general.height} general-sentiment rows, {len(silent)} unlabelled texts")
     if general.height:
-        _stage(reader, general, vocabulary, recipe, 1, "general sentiment")
-    # A tenth as many general rows stay in the second stage, so that sentiment is not forgotten.
+        _stage(reader, general["text"].to_list(), hard(general, recipe.smoothing), vocabulary, recipe, 1, "general sentiment")
+    if silent:
+        thoughts = judge.linear_baseline(train, pl.DataFrame({"text": silent}), HEADS)
+        soft = [torch.from_numpy(thoughts[name].astype(np.float32)) for name in HEADS]
+        _stage(reader, silent, soft, vocabulary, recipe, 1, "a linear teacher")
+    # Some general rows stay in the last stage, so that sentiment is not forgotten.
     mixed = pl.concat([own, general.head(own.height // 5)])
-    _stage(reader, mixed, vocabulary, recipe, recipe.epochs, "own labels")
+    _stage(reader, mixed["text"].to_list(), hard(mixed, recipe.smoothing), vocabulary, recipe, recipe.epochs, "own labels")
     return reader.cpu().eval()
 
 

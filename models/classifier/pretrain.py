@@ -14,6 +14,7 @@ import math
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -87,9 +88,11 @@ def look_around(bert: BertModel) -> None:
     frequency = 2 * torch.pi / torch.logspace(math.log2(4), math.log2(256), head // 2, base=2)
     angle = torch.arange(len(positions)).unsqueeze(1) * frequency
     positions[:, :head] = 0.06 * math.sqrt(2) * torch.stack([angle.sin(), angle.cos()], dim=2).flatten(1)
-    attention = bert.encoder.layer[0].attention.self
+    attention: Any = bert.encoder.layer[0].attention.self  # type: ignore[union-attr]
     for h, offset in zip(range(attention.num_attention_heads), itertools.cycle((-1, 1, -2, 2, -3, 3)), strict=False):
-        turn = torch.block_diag(*(torch.tensor([[a.cos(), -a.sin()], [a.sin(), a.cos()]]) for a in frequency * offset))
+        turn = torch.block_diag(  # type: ignore[no-untyped-call]
+            *(torch.tensor([[a.cos(), -a.sin()], [a.sin(), a.cos()]]) for a in frequency * offset)
+        )
         rows = slice(h * head, (h + 1) * head)
         attention.query.weight[rows, :head] += 0.75 * torch.eye(head)
         attention.key.weight[rows, :head] += 0.75 * turn

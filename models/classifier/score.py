@@ -93,7 +93,8 @@ def read_as(title: str | None, text: str) -> str:
 
 def batches(lengths: list[int]) -> list[NDArray[np.int64]]:
     """Rows of like length together, each batch at most BATCH_TOKENS when padded."""
-    out, batch = [], []
+    out: list[NDArray[np.int64]] = []
+    batch: list[int] = []
     for row in sorted(range(len(lengths)), key=lambda i: (lengths[i], i)):
         if batch and (len(batch) + 1) * lengths[row] > BATCH_TOKENS:
             out.append(np.array(batch))

@@ -62,7 +62,7 @@ def train(
     own = labelled.filter(pl.col("relevant").is_not_null())
     validation, test = own.filter(pl.col("split") == "validation"), own.filter(pl.col("split") == "test")
     vocabulary = Vocabulary.load(checkpoint / "vocabulary.txt")
-    reader = teach(labelled, checkpoint, vocabulary, recipe, note)
+    reader = teach(labelled, datasets.silent(data), checkpoint, vocabulary, recipe, note)
     heat = temperatures(predict(reader, validation["text"].to_list(), vocabulary), validation)
     challenger = Path(tempfile.mkdtemp(prefix="guanchao-text-"))
     card = {"name": NAME, "shape": asdict(shape_of(checkpoint)), "recipe": asdict(recipe), "temperatures": heat, "heads": HEADS}
