@@ -92,10 +92,10 @@ def learn(*backgrounds: Iterable[str]) -> dict[str, Any]:
 
 
 def learn_from(data: Path, before: str = "2025-01-01") -> None:
-    """Shared data folder -> the shipped file: hot-search titles first seen before that Shanghai day, and posts about hospitals."""
+    """Shared data folder -> the shipped file, from hot-search titles and posts about hospitals of before that Shanghai day."""
     seen = pl.scan_parquet(data / "hot_search" / "hourly_*.parquet").group_by("title").agg(pl.col("observed_at").min())
     titles = seen.filter(pl.col("observed_at").dt.strftime("%Y-%m-%d") < before).sort("title").collect()["title"]
-    posts = pl.read_parquet(data / "text" / "hospital_posts.parquet").filter(pl.col("text").is_not_null())["text"]
+    posts = pl.read_parquet(data / "text" / "hospital_posts.parquet").filter(pl.col("published_at") < before)["text"]
     np.savez_compressed(RARITY, **learn(titles, posts))
 
 

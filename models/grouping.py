@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
 import numpy as np
 import polars as pl
@@ -169,15 +170,15 @@ def _names(members: pl.DataFrame, earlier: pl.DataFrame) -> Ids:
     taken = set(names.values()) | set(born)
     for (label,), posts in members.group_by("label", maintain_order=True):
         if label not in names:
-            names[int(str(label))] = name = _fresh(posts["hospital_id"][0], posts["post_id"].to_list(), taken)
+            names[int(str(label))] = name = _fresh(posts["hospital_id"][0], posts["post_id"][0], taken)
             taken.add(name)
     return names
 
 
-def _fresh(hospital_id: str, post_ids: list[str], taken: set[str]) -> str:
-    """Hash of hospital and first post; of the next one where a lost part of an event begins with the post that named the whole."""
-    ids = (hashlib.sha256(f"{hospital_id} {post_id}".encode()).hexdigest()[:16] for post_id in post_ids)
-    return next((name for name in ids if name not in taken), hashlib.sha256(" ".join([hospital_id, *post_ids]).encode()).hexdigest()[:16])
+def _fresh(hospital_id: str, first_post: str, taken: set[str]) -> str:
+    """Hash of hospital and first post; numbered on where a lost part of an event begins with the post that named the whole."""
+    seeds = (f"{hospital_id} {first_post}" if turn == 0 else f"{hospital_id} {first_post} {turn}" for turn in count())
+    return next(name for seed in seeds if (name := hashlib.sha256(seed.encode()).hexdigest()[:16]) not in taken)
 
 
 def _describe(grouped: pl.DataFrame, earlier: pl.DataFrame, as_of: datetime) -> pl.DataFrame:

@@ -27,7 +27,7 @@ NEAREST = 100  # neighbours kept of each text: more change nothing but the time
 BLOCK = 512
 FADE, JOIN = 0.6, 0.11  # step 1: cosine · (1 + gap in days) ^ -FADE; least likeness of two centroids
 BAR, RISE, SOON = 0.12, 0.25, 1 / 24  # step 3: a pair proves from cosine ≥ BAR · (gap in days + an hour) ^ RISE
-PROVEN = 3  # of so many texts of the smaller cluster, one must be in such a pair
+PROVEN = 3  # one text in so many of the smaller cluster must be in such a pair
 
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]
@@ -45,10 +45,7 @@ class Pairs:
 
 
 def link(texts: list[str], first: Reals, last: Reals) -> tuple[Ints, Pairs]:
-    """Texts with the days (float) of their first and last copy, in time order -> a label for each, and the pairs it was decided on.
-
-    Fewer than two texts have no pairs and need no linking: the caller sees to that.
-    """
+    """Texts with the days (float) of their first and last copy, in time order -> a label for each, and the pairs it was decided on."""
     named = [places(text) for text in texts]
     pairs = _pairs(_vectors(texts), first, last, named)
     labels = _by_centroid(len(texts), pairs)
@@ -101,11 +98,12 @@ def _nearest(near: Any, start: int) -> tuple[Ints, Ints, Reals]:
 
 
 def _apart(low: Ints, high: Ints, named: list[Place]) -> NDArray[np.bool_]:
-    kinds = sorted(set(named))
-    number = {kind: n for n, kind in enumerate(kinds)}
-    table = np.array([[apart(one, other) for other in kinds] for one in kinds])
-    kind = np.array([number[places_] for places_ in named])
-    return np.asarray(table[kind[low], kind[high]])
+    """Which pairs name places that cannot be one; most texts name none, so few kinds of pairs are looked at."""
+    number: dict[Place, int] = {(): 0}
+    kind = np.array([number.setdefault(places_, len(number)) for places_ in named])
+    kinds, pair = list(number), kind[low] * len(number) + kind[high]
+    met, which = np.unique(pair, return_inverse=True)
+    return np.array([apart(kinds[n // len(kinds)], kinds[n % len(kinds)]) for n in met.tolist()], dtype=bool)[which]
 
 
 class _Clusters:
@@ -192,35 +190,39 @@ def _by_proof(labels: Ints, pairs: Pairs, named: list[Place]) -> Ints:
     proven = proof >= BAR
     row, column, proof = pairs.row[proven], pairs.column[proven], proof[proven]
     labels = np.unique(labels, return_inverse=True)[1].astype(np.int64)
+    where = _where(labels, named)
     while True:
-        where = _where(labels, named)
         touched: set[int] = set()
         for one, other in _joints(labels, row, column, proof):
             if touched.isdisjoint((one, other)) and not _strangers(where[one], where[other]):
                 labels[labels == other] = one
+                where[one] += where.pop(other)
                 touched |= {one, other}
         if not touched:
             return labels
 
 
 def _joints(labels: Ints, row: Ints, column: Ints, proof: Reals) -> list[tuple[int, int]]:
-    """Pairs of clusters of two texts or more, the smaller with proofs for a third of its texts; strongest proof first.
+    """Pairs of clusters of two texts or more with enough proven texts on both sides, the strongest proof first.
 
-    One pair is not enough between large clusters: among thousands of pairs some text is like any other.
+    Enough is a third of the smaller cluster, for among thousands of pairs some is like by chance; and two texts on either side unless
+    that third is one, for a single text that speaks of both is a bridge.
     """
     n, sizes = len(labels), np.bincount(labels, minlength=len(labels))
     a, b = labels[row], labels[column]
     open_ = (a != b) & (np.minimum(sizes[a], sizes[b]) > 1)
     a, b, row, column, proof = a[open_], b[open_], row[open_], column[open_], proof[open_]
-    small = np.where(sizes[a] * n + a < sizes[b] * n + b, row, column)
-    joint = np.minimum(a, b) * n + np.maximum(a, b)
-    texts = np.unique(np.stack([joint, small]), axis=1)
-    joints, proven = np.unique(texts[0], return_counts=True)
-    enough = joints[proven * PROVEN >= np.minimum(sizes[joints // n], sizes[joints % n])]
+    first_is_smaller = sizes[a] * n + a < sizes[b] * n + b
+    joints, which = np.unique(np.minimum(a, b) * n + np.maximum(a, b), return_inverse=True)
     best = np.zeros(len(joints))
-    np.maximum.at(best, np.searchsorted(joints, joint), proof)
-    order = np.lexsort((enough, -best[np.searchsorted(joints, enough)]))
-    return [(int(joint // n), int(joint % n)) for joint in enough[order]]
+    np.maximum.at(best, which, proof)
+    small, large = (
+        np.bincount(np.unique(which * n + np.where(first_is_smaller, one, other)) // n, minlength=len(joints))
+        for one, other in ((row, column), (column, row))
+    )
+    third = -(-np.minimum(sizes[joints // n], sizes[joints % n]) // PROVEN)
+    enough = np.flatnonzero((small >= third) & (large >= np.minimum(third, 2)))
+    return [(int(joint // n), int(joint % n)) for joint in joints[enough[np.lexsort((joints[enough], -best[enough]))]]]
 
 
 def _strangers(one: Counter[str], other: Counter[str]) -> bool:

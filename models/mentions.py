@@ -25,7 +25,7 @@ COLUMNS = TABLES["mentions"].columns[:-2]  # run_id and day_on are the store's
 EVIDENCE_JOINT = "；"
 CONFIDENCE = {"name": 0.98, "own": 0.95, "place": 0.92, "inside": 0.9, "region": 0.8, "department": 0.55, "bare": 0.5, "word": 0.6}
 TRADE = ("大药房", "药店")  # a shop that lives off the hospital's name
-SUFFIX = re.compile(r"(?:特别行政区|维吾尔自治区|壮族自治区|回族自治区|自治区|省|市|县|区|州)$")
+SUFFIX = re.compile(r"(?:特别行政区|维吾尔自治区|壮族自治区|回族自治区|自治区|自治州|省|市|县|区)$")
 TOWN = re.compile(r"([\u4e00-\u9fff]{2})[市县]$")
 NO_TOWN = frozenset("去到在我们从来往是这那该本全各和与及同被把对为")  # 「今天去市医院」 names no town
 

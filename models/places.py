@@ -7,6 +7,7 @@ so grouping keeps them apart, and a hospital's alias that follows another city's
 from __future__ import annotations
 
 import re
+from functools import cache
 
 _CITIES = """
 北京
@@ -86,6 +87,7 @@ def places(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(NAMED.findall(text)))
 
 
+@cache
 def provinces(named: tuple[str, ...]) -> frozenset[str]:
     """The provinces (or countries) those places lie in."""
     return frozenset(PROVINCE[name] for name in named)
