@@ -17,6 +17,7 @@ import polars as pl
 from warehouse.clock import Clock, parse_instant
 from warehouse.settings import PROJECT, ConfigProblem, Settings
 from warehouse.store import Warehouse
+from warehouse.vocabulary import ARCHIVES
 from warehouse.watchlist import Watchlist, load_watchlist
 
 
@@ -215,7 +216,7 @@ def publish(road: Road) -> int:
         posts=road.known("posts"), mentions=road.known("mentions"), scores=scores_in_force(road), observations=road.known("observations"),
         coverage=road.made("coverage"),
     )  # fmt: skip
-    titles = {card.id: card.title for card in road.cards()}
+    titles = {**ARCHIVES, **{card.id: card.title for card in road.cards()}}
     docs = road.settings.published / "data_docs" / "index.html"
     published = write(
         frames,

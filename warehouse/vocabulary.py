@@ -68,3 +68,8 @@ PLATFORMS = {
     "bilibili": "B站", "wechat": "微信公众号", "toutiao": "头条", "thepaper": "澎湃", "liuyan": "领导留言板", "mailbox": "政务信箱",
     "heimao": "黑猫投诉", "news": "新闻网站", "review": "就医评价", "import": "文件导入",
 }  # fmt: skip
+
+ARCHIVES = {  # sources that no card describes: files of the shared data, and exports a person read in
+    "import:hot_search": "微博热搜（存档）", "import:weibo_board": "微博榜单（存档）", "import:zhihu_board": "知乎热榜（存档）",
+    "import:baidu_board": "百度热搜（存档）", "import:hospital_posts": "涉医帖文（存档）",
+}  # fmt: skip
