@@ -41,6 +41,7 @@ def publish(
     state = "uncovered" if not strip["is_enough"] else "list" if cards else "quiet"
     said = {
         **_header(settings, as_of, state), **_read(frames, settings, as_of), "strip": strip, "cards": cards,
+        "records": twins.records(frames.warnings, as_of),
         "tally": _tally(cards, playbook), "plan_version": playbook.version,
         "data_docs": Path(os.path.relpath(data_docs, out)).as_posix() if data_docs else None,
     }  # fmt: skip

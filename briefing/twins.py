@@ -8,6 +8,8 @@ import json
 from datetime import datetime
 from typing import Any
 
+import polars as pl
+
 from briefing.render import percent
 from warehouse.clock import SHANGHAI
 
@@ -26,6 +28,12 @@ def row(card: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def records(warnings: pl.DataFrame, as_of: datetime) -> list[dict[str, Any]]:
+    """The table's own rows of this list in rank order, instants as ISO 8601: what another program reads."""
+    rows = warnings.filter(pl.col("as_of") == as_of).sort("rank").drop("run_id", "day_on", strict=False).to_dicts()
+    return [{k: v.astimezone(SHANGHAI).isoformat() if isinstance(v, datetime) else v for k, v in one.items()} for one in rows]
+
+
 def _stamp(said: dict[str, Any]) -> dict[str, Any]:
     """On every row: an empty list and a missing one must not look alike, nor a drill like life."""
     return {"榜单": said["heading"], "演练": "演练" if said["is_drill"] else "否", "日期": said["day_on"], "截至": said["as_of"]}
@@ -38,7 +46,7 @@ def as_json(said: dict[str, Any], rows: list[dict[str, Any]], as_of: datetime) -
         "stamp": "演练" if said["is_drill"] else None, "name": said["name"],
         "day_on": said["day_on"], "as_of": as_of.astimezone(SHANGHAI).isoformat(), "plan_version": said.get("plan_version"),
         "coverage": [{name: cell[name] for name in ("name", "status", "word", "reason", "got_n", "low_n")} for cell in strip["cells"]],
-        "warnings": rows,
+        "warnings": [{**record, "words": one} for record, one in zip(said.get("records", []), rows, strict=True)],
     }  # fmt: skip
     return json.dumps(whole, ensure_ascii=False, indent=1) + "\n"
 

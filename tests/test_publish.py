@@ -109,7 +109,8 @@ def test_the_page_and_its_twins_say_the_same(out: Path) -> None:
     publish_sample(frames, out)
     ids = frames.warnings.sort("rank")["warning_id"].to_list()
     assert re.findall(r'<article class="card \w+" id="w(\w+)"', page(out)) == ids
-    assert [row["预警编号"] for row in twin(out)["warnings"]] == ids
+    assert [row["warning_id"] for row in twin(out)["warnings"]] == ids
+    assert [row["words"]["预警编号"] for row in twin(out)["warnings"]] == ids
     assert [row["预警编号"] for row in rows(out)] == ids
     assert [(row["级别"], row["程度"]) for row in rows(out)] == [
         ("三级", "重度"), ("二级", "中度"), ("二级", "中度"), ("一级", "轻度"), ("一级", "轻度"),
