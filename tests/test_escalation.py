@@ -13,10 +13,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from models.escalation import boards, cascades, metrics
-from models.escalation.features import BOARD, OFF, SPREAD, board_features, spread_features, threshold
+from models.escalation import boards, cascades, metrics, selection
+from models.escalation.features import BOARD, OFF, SPREAD, at_horizons, board_features, spread_features, threshold
 from models.escalation.forecast import COLUMNS, forecast
-from models.escalation.judging import verdict
+from models.escalation.judging import CORRECTED, verdict
 from models.escalation.model import Forecaster, ModelProblem
 from warehouse.schema import empty, polars_schema
 
@@ -104,9 +104,65 @@ def test_drivers_state_the_facts_in_chinese(shipped: Forecaster) -> None:
     found = forecast(**world(), as_of=NOW, forecaster=shipped).filter(pl.col("horizon_h") == 24)
     said = dict(found.select("event_id", "drivers").iter_rows())
     assert all(2 <= len(lines) <= 3 for lines in said.values())
-    assert "微博热榜第11位,3小时前为第31位" in said["climbs"]
-    assert any("已离开微博热榜约49小时,离榜前第16位" in line for line in said["left"])
-    assert any(line.startswith("最近1小时无新帖") for line in said["posts"])
+    assert "微博热榜第11位，3小时前为第31位" in said["climbs"]
+    assert any("已离开微博热榜约49小时，离榜前第16位" in line for line in said["left"])
+    assert "共见到20篇，都在近24小时内" in said["posts"]
+    assert sorted(said["single"]) == ["发于5小时前，此后没有新帖", "目前只见到这一篇"]
+
+
+def shapes() -> pl.DataFrame:
+    """Constructed: feature rows of events of 1 to 300 posts, spread over 2 minutes to 10 days, evenly or mostly of the last hour."""
+    posts = [
+        (f"{n}:{hours}:{shape}", ago(hours * ((i + 1) / n) ** (1 if shape == "even" else 4)), f"a{i}")
+        for n in (1, 2, 3, 5, 7, 12, 25, 39, 40, 100, 300) for hours in (0.03, 1, 5, 14, 40, 240) for shape in ("even", "late")
+        for i in range(n)
+    ]  # fmt: skip
+    frame = pl.DataFrame(posts, schema=["unit", "posted_at", "author"], orient="row")
+    return at_horizons(spread_features(frame, frame.select("unit", pl.lit(NOW).alias("as_of")).unique(maintain_order=True)))
+
+
+def test_the_correction_never_raises_and_ends_where_posts_are_many(shipped: Forecaster) -> None:
+    rows, head = shapes(), shipped.heads["spread"]
+    raw, said = head.predict(rows, is_picked=True), head.predict(rows)
+    for name in raw.columns:
+        assert (said[name] <= raw[name] + 1e-9).all(), name
+    assert ((said["low_n"] <= said["expected_n"]) & (said["expected_n"] <= said["high_n"])).all()
+    assert (said["low_n"] >= rows["n"] - 1e-9).all()
+    many = (rows["n"] >= 40).to_numpy()
+    assert np.allclose(said.filter(many).to_numpy(), raw.filter(many).to_numpy())
+    assert (said.filter(~many)["escalates_p"] < raw.filter(~many)["escalates_p"]).any()
+    for one in (raw, said):
+        early, late = (one.filter((rows["horizon_h"] == h).to_numpy())["escalates_p"] for h in (24, 48))
+        assert (late >= early).all()
+
+
+def test_a_lone_post_is_unlikely_and_a_burst_is_likely(shipped: Forecaster) -> None:
+    posts = [post("new", 1), *(post(f"b{i}", 6 * ((i + 1) / 100) ** 3, platform="weibo") for i in range(100))]
+    frames = NONE | {
+        "posts": table("posts", posts),
+        "events": table("events", [{"event_id": name, "as_of": NOW, "posts_n": n} for name, n in (("lone", 1), ("burst", 100))]),
+        "event_posts": table("event_posts", [
+            {"event_id": "lone" if one["post_id"] == "new" else "burst", "post_id": one["post_id"], "as_of": NOW} for one in posts
+        ]),
+    }  # fmt: skip
+    found = forecast(**frames, as_of=NOW, forecaster=shipped)
+    said = {name: part["escalates_p"].to_list() for (name,), part in found.group_by("event_id")}
+    assert max(said["lone"]) <= 0.15
+    assert found.filter(pl.col("event_id") == "lone")["expected_n"].max() < 6  # what is expected does not contradict the chance
+    assert min(said["burst"]) > 0.5
+
+
+def test_the_correction_is_the_ratio_of_prior_odds() -> None:
+    """Constructed: in the wild 1 of 5 lone posts grows and every larger one; picked, 4 of 5 do so in time and 1 of 5 too late."""
+    sizes = pl.Series([1] * 400 + [1000] * 100)
+    growth = [(f"u{i}", NOW - timedelta(hours=30 * j if i % 5 == 0 else j / 100)) for i in range(500) for j in range(12)]
+    curve = selection.learn(sizes, pl.DataFrame(growth, schema=["unit", "posted_at"], orient="row"))
+    assert (curve["wild"][0], curve["picked"][0]) == (0.2, 0.8)
+    assert curve["factor"][0] == pytest.approx((0.2 / 0.8) / (0.8 / 0.2))
+    assert (curve["factor"][-1], curve["still"][0]) == (1, 0.8)
+    assert selection.factor(np.array([1.0, 1e6]), curve).tolist() == pytest.approx([1 / 16, 1])
+    assert selection.shift(np.array([0.8, 0.5]), np.array([1 / 16, 1.0])).tolist() == pytest.approx([0.2, 0.5])
+    assert selection.learn(sizes.head(50), pl.DataFrame(growth, schema=["unit", "posted_at"], orient="row"))["n"] == []
 
 
 def later_rows(frames: Frames) -> Frames:
@@ -156,7 +212,8 @@ def test_a_missing_folder_is_one_clear_line(tmp_path: Path) -> None:
         Forecaster.load(tmp_path)
 
 
-def test_ten_thousand_events_take_less_than_thirty_seconds(shipped: Forecaster) -> None:
+@pytest.mark.slow
+def test_ten_thousand_events_take_less_than_twenty_seconds(shipped: Forecaster) -> None:
     draw, count = np.random.default_rng(1), 10_000
     posts = pl.DataFrame({
         "post_id": [f"p{i}" for i in range(3 * count)], "platform": "weibo", "author_hash": "x",
@@ -172,7 +229,7 @@ def test_ten_thousand_events_take_less_than_thirty_seconds(shipped: Forecaster) 
     began = time.monotonic()
     found = forecast(posts, seen, NONE["mentions"], NONE["scores"], events, members, NOW, shipped)
     assert found.height == 2 * count
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 20  # 10 on an idle box
 
 
 def test_features_are_what_they_say() -> None:
@@ -219,6 +276,7 @@ def test_the_verdict_names_who_was_better() -> None:
 
     good = pl.DataFrame([line("forecaster", 0.6, 0.04), line("rank_now_logistic", 0.5, 0.05)])
     assert verdict(good, None).promote
+    assert verdict(pl.concat([good, pl.DataFrame([line(CORRECTED, 0.9, 0.01)])]), None).promote  # shown, not a rival
     refused = verdict(good, pl.DataFrame([line("forecaster", 0.65, 0.03)]))
     assert not refused.promote
     assert any(reason.startswith("refused") and "champion" in reason for reason in refused.reasons)
@@ -261,9 +319,15 @@ def constructed(data: Path) -> Path:
     every.write_parquet(data / cascades.FILES[0])
     answers = [(name, int(s), f"u{j}") for name, *_ in told for j, s in enumerate(draw.exponential(draw.choice([7e3, 2e5]), 150))]
     pl.DataFrame(answers, schema=["cascade_id", "sec", "uid_hash"], orient="row").write_parquet(data / cascades.FILES[1])
+    finals = [0] * 300 + [2] * 60 + [9] * 60 + [90] * 150
+    wild = {"source": "lunarwhite_covid_weibo", "kind": "post", "published_at": "2020-02-01T08:00:00+08:00"}
+    pl.DataFrame({"reposts": finals}).with_columns(**{name: pl.lit(value) for name, value in wild.items()}).write_parquet(
+        data / selection.FILE
+    )
     return data
 
 
+@pytest.mark.slow
 def test_training_ships_logs_and_then_refuses_what_is_worse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from models import registry
     from models.escalation import fit

@@ -2,11 +2,12 @@
 
 Every cascade is thinned at random several times (a share of its posts, 1 % to all, is what a crawler would have met) and
 asked at one random age each. Hot posts only: the file holds no dud and no real outbreak (design/ESCALATION.md §0), so base
-rates do not carry over to a hospital's own stream; gains over a baseline on the same rows do.
+rates do not carry over to a hospital's own stream (selection.py corrects for that); gains over a baseline on the same rows do.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -55,11 +56,16 @@ def _draw(all_posts: pl.DataFrame, number: int, random: np.random.Generator) -> 
     return seen.select("unit", "posted_at", "author"), units.select(*KEY, "split", "is_medical")
 
 
+def drawn(every: pl.DataFrame, draws: int = DRAWS, seed: int = 7) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+    """Each of the thinned copies of `posts`: unit, posted_at, author of what is seen; and the instants asked about."""
+    random = np.random.default_rng(seed)
+    return (_draw(every, number, random) for number in range(draws))
+
+
 def rows(data: Path, splits: tuple[str, ...] = ("train", "validation", "test"), draws: int = DRAWS, seed: int = 7) -> pl.DataFrame:
     """Features of SPREAD, split, `y` (the rule held within horizon_h), `size` (posts then) and `scale` (posts now); sorted."""
-    random, every, parts = np.random.default_rng(seed), posts(data, splits), []
-    for number in range(draws):
-        seen, asked = _draw(every, number, random)
+    parts = []
+    for seen, asked in drawn(posts(data, splits), draws, seed):
         known = at_horizons(asked.join(spread_features(seen, asked).filter(pl.col("n") > 0), on=KEY, maintain_order="left"))
         wait = (pl.col("posted_at") - pl.col("as_of")).dt.total_seconds() / 3600
         later = known.select(*KEY, "horizon_h").join(seen.select("unit", "posted_at"), on="unit").filter(wait <= pl.col("horizon_h"))

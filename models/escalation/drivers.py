@@ -22,16 +22,16 @@ MOST, LEAST_PULL = 3, 0.02
 def _rank(row: Row) -> str:
     board = PLATFORMS.get(row["platform_last"], "") + "热榜"
     if row["rank_now"] == OFF:
-        return f"已离开{board}约{_hours(row['gap_h'])},离榜前第{row['rank_last']:.0f}位"
+        return f"已离开{board}约{_hours(row['gap_h'])}，离榜前第{row['rank_last']:.0f}位"
     for hours in (3, 1, 6):
         if row[f"rank_{hours}h"] != OFF:
-            return f"{board}第{row['rank_now']:.0f}位,{hours}小时前为第{row[f'rank_{hours}h']:.0f}位"
-    return f"{board}第{row['rank_now']:.0f}位," + ("新上榜" if row["hours_n"] <= 1 else "此前6小时不在榜")
+            return f"{board}第{row['rank_now']:.0f}位，{hours}小时前为第{row[f'rank_{hours}h']:.0f}位"
+    return f"{board}第{row['rank_now']:.0f}位，" + ("新上榜" if row["hours_n"] <= 1 else "此前6小时不在榜")
 
 
 def _stay(row: Row) -> str:
-    top = f",其中前十{row['top_hours_n']:.0f}小时" if row["top_hours_n"] else ",未进过前十"
-    return f"一周内在榜{row['hours_n']:.0f}小时,最高第{row['best_rank']:.0f}位" + top
+    top = f"，其中前十{row['top_hours_n']:.0f}小时" if row["top_hours_n"] else "，未进过前十"
+    return f"一周内在榜{row['hours_n']:.0f}小时，最高第{row['best_rank']:.0f}位" + top
 
 
 def _topics(row: Row) -> str:
@@ -51,21 +51,30 @@ def _heat(row: Row) -> str:
 
 def _pace(row: Row) -> str:
     now, before = row["n_1h"], row["n_before_1h"]
+    if row["n"] < 2:
+        return f"发于{_hours(row['last_h'])}前，此后没有新帖" if row["n"] else "尚无可见帖文"
     if not now:
-        return f"最近1小时无新帖,最近一帖在{_hours(row['last_h'])}前" if row["last_h"] is not None else "尚无可见帖文"
-    return f"过去1小时发帖{now}篇" + (f",是前一小时的{now / before:.1f}倍" if before else ",前一小时没有")
+        return f"最近1小时无新帖，最新一帖发于{_hours(row['last_h'])}前"
+    return (
+        f"最近1小时新增{now}篇，再前1小时{before}篇" if before else f"最近1小时新增{now}篇" + ("，再前1小时没有" if row["n"] > now else "")
+    )
 
 
 def _volume(row: Row) -> str:
-    return f"已知帖文{row['n']}篇,其中近24小时{row['n_24h']}篇"
+    if row["n"] < 2:
+        return "目前只见到这一篇" if row["n"] else ""
+    recent = "都在近24小时内" if row["n_24h"] == row["n"] else f"其中近24小时{row['n_24h']}篇" if row["n_24h"] else "近24小时没有新增"
+    return f"共见到{row['n']}篇，{recent}"
 
 
 def _age(row: Row) -> str:
-    return f"首帖距今{_hours(row['first_h'])}" if row["first_h"] is not None else ""
+    return f"首帖发于{_hours(row['first_h'])}前" if row["n"] > 1 else ""
 
 
 def _authors(row: Row) -> str:
-    return f"参与账号{row['authors_n']}个,占帖文数{row['authors_share']:.0%}" if row["n"] > 1 else ""
+    if row["n"] < 2:
+        return ""
+    return "每篇出自不同账号" if row["authors_n"] == row["n"] else f"{row['n']}篇出自{row['authors_n']}个账号"
 
 
 def _hours(hours: float) -> str:

@@ -13,6 +13,7 @@ from models.escalation.model import Forecaster
 from models.judge import Verdict
 
 FORECASTER = "forecaster"
+CORRECTED = "forecaster, corrected"  # as on the road: shown, but meant for another population than the test rows, so not judged on them
 NOISE = {"ap": 0.005, "brier": 0.001}  # what two seeds of the same training differ by, at most
 _EITHER = {"all": pl.lit(True), "24h": pl.col("horizon_h") == 24, "48h": pl.col("horizon_h") == 48, "medical": pl.col("is_medical")}
 SLICES: dict[str, dict[str, pl.Expr]] = {
@@ -26,12 +27,14 @@ SLICES: dict[str, dict[str, pl.Expr]] = {
 
 
 def table(forecaster: Forecaster, rows: dict[str, pl.DataFrame]) -> pl.DataFrame:
-    """model, slice, who, n, base, auc, ap, brier, ece, inside (share of sizes within low … high; null for baselines), by kind of model."""
+    """model, slice, who, n, base, auc, ap, brier, ece, inside (share of sizes within low … high; the forecaster's), by kind of model."""
     lines = []
     for kind, frame in rows.items():
         head = forecaster.heads[kind]
-        said = head.predict(frame)
+        said = head.predict(frame, is_picked=True)
         every = {FORECASTER: said["escalates_p"].to_numpy(), **baseline_p(kind, frame, head.knots)}
+        if "selection" in head.knots:
+            every[CORRECTED] = head.predict(frame)["escalates_p"].to_numpy()
         size = frame["size"]
         within = ((size >= said["low_n"] - 1e-6) & (size <= said["high_n"] + 1e-6)).to_numpy()
         y = frame["y"].to_numpy().astype(np.float64)
@@ -51,7 +54,7 @@ def verdict(challenger: pl.DataFrame, champion: pl.DataFrame | None) -> Verdict:
     for kind in challenger["model"].unique(maintain_order=True):
         lines = challenger.filter(pl.col("model") == kind, pl.col("slice") == "all")
         mine = lines.row(by_predicate=pl.col("who") == FORECASTER, named=True)
-        rivals = [(line, {"ap": 0.0, "brier": 0.0}) for line in lines.iter_rows(named=True) if line["who"] != FORECASTER]
+        rivals = [(line, {"ap": 0.0, "brier": 0.0}) for line in lines.iter_rows(named=True) if line["who"] not in (FORECASTER, CORRECTED)]
         if champion is not None:
             theirs = champion.row(
                 by_predicate=(pl.col("model") == kind) & (pl.col("slice") == "all") & (pl.col("who") == FORECASTER), named=True
@@ -74,8 +77,8 @@ def reliability_chart(forecaster: Forecaster, rows: dict[str, pl.DataFrame], pat
     FigureCanvasAgg(figure)
     for axes, (kind, frame) in zip(figure.subplots(1, len(rows)), rows.items(), strict=True):
         alike = frame.filter("is_medical") if kind == "board" else frame
-        groups = metrics.bins(alike["y"].to_numpy().astype(np.float64), forecaster.heads[kind].predict(alike)["escalates_p"].to_numpy())
-        said, was, _ = zip(*groups, strict=True)
+        raw = forecaster.heads[kind].predict(alike, is_picked=True)["escalates_p"].to_numpy()
+        said, was, _ = zip(*metrics.bins(alike["y"].to_numpy().astype(np.float64), raw), strict=True)
         axes.plot([0, 1], [0, 1], color="0.7", linewidth=1)
         axes.plot(said, was, marker="o", color="#1f5f8b")
         axes.set(

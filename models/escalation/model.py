@@ -13,6 +13,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from models.escalation import selection
+
 Numbers = NDArray[np.float64]
 KINDS = ("board", "spread")
 SHIPPED = Path(__file__).resolve().parent.parent / "weights" / "escalation"
@@ -37,10 +39,11 @@ class Head:
     def features(self) -> list[str]:
         return list(self.chance.feature_name())
 
-    def predict(self, rows: pl.DataFrame) -> pl.DataFrame:
+    def predict(self, rows: pl.DataFrame, is_picked: bool = False) -> pl.DataFrame:
         """rows: the features and `horizon_h` -> escalates_p, expected_n, low_n, high_n (median and 10–90 %), a row each.
 
         Sizes are hours in a top 10 for `board`, posts known at the horizon for `spread` (which needs the column `n`).
+        is_picked: the rows are cascades picked because they grew, as in training, so that nothing is corrected for that.
         """
         matrix = self.matrix(rows)
         p = calibrate(self.chance.predict(matrix, num_threads=1), self.knots["isotonic"])
@@ -48,6 +51,9 @@ class Head:
         if self.kind == "spread":
             n = rows["n"].to_numpy().astype(np.float64)
             sizes = {name: n + np.expm1(growth) * (n + 1) for name, growth in sizes.items()}
+            if not is_picked and "selection" in self.knots:
+                less = np.maximum(selection.shift(p, selection.factor(n, self.knots["selection"])), LEAST_P)
+                p, sizes = less, selection.shift_sizes(sizes, n, p, less, self.knots["selection"])
         else:
             most = rows["horizon_h"].to_numpy()
             sizes = {name: np.minimum(value, most) for name, value in sizes.items()}
@@ -61,8 +67,12 @@ class Head:
         return {name: np.interp(score, knots["x"], knots[name]) for name in ("expected", "low", "high")}
 
     def pull(self, rows: pl.DataFrame) -> Numbers:
-        """How much each feature moved each row's log-odds (TreeSHAP): one column a feature."""
-        return np.asarray(self.chance.predict(self.matrix(rows), pred_contrib=True, num_threads=2), dtype=np.float64)[:, :-1]
+        """How much each feature moved each row's log-odds (TreeSHAP, and the correction for selection): one column a feature."""
+        pull = np.asarray(self.chance.predict(self.matrix(rows), pred_contrib=True, num_threads=2), dtype=np.float64)[:, :-1]
+        if "selection" in self.knots:
+            n = rows["n"].to_numpy().astype(np.float64)
+            pull[:, self.features.index("log_n")] += np.log(selection.factor(n, self.knots["selection"]))
+        return pull
 
 
 def calibrate(score: Any, knots: dict[str, list[float]]) -> Numbers:

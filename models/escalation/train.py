@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 
 from models import registry
-from models.escalation import boards, cascades
+from models.escalation import boards, cascades, selection
 from models.escalation.fit import FEATURES, ROUNDS, SMALLER, TREES, fit, write
 from models.escalation.judging import FORECASTER, reliability_chart, table, verdict
 from models.escalation.model import NAME, SHIPPED, Forecaster, ModelProblem
@@ -37,6 +37,8 @@ def train(data: Path, out: Path = SHIPPED, tracking_uri: str | None = None, prom
     """Train on the shared data folder, judge on its test splits, log and register; ship to `out` if better and `promote`."""
     rows = {"board": boards.rows(data), "spread": cascades.rows(data)}
     fitted = {kind: fit(kind, frame) for kind, frame in rows.items()}
+    seen = pl.concat([seen for seen, _ in cascades.drawn(cascades.posts(data, ("train",)))])
+    fitted["spread"].knots["selection"] = selection.learn(selection.wild(data)["size"], seen)
     test = {kind: frame.filter(pl.col("split") == "test") for kind, frame in rows.items()}
     with TemporaryDirectory() as place:
         folder = Path(place) / NAME
@@ -44,7 +46,7 @@ def train(data: Path, out: Path = SHIPPED, tracking_uri: str | None = None, prom
         challenger = Forecaster.load(folder)
         figures = table(challenger, test)
         said = _against_champion(figures, out, test)
-        sources = hashes(*(data / file for file in (*boards.FILES, *cascades.FILES)))
+        sources = hashes(*(data / file for file in (*boards.FILES, *cascades.FILES, selection.FILE)))
         _write_card(folder, challenger, figures, sources, rows)
         run_id = _log(Path(place), folder, challenger, test, figures, said, sources, tracking_uri)
         version = registry.register(NAME, run_id, sorted(folder.glob("*")), tracking_uri, INPUTS, OUTPUTS, REQUIREMENTS)
