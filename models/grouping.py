@@ -24,8 +24,9 @@ from warehouse.watchlist import EVERY
 
 LONGEST_TITLE, SAYS_SOMETHING = 40, 6
 SENTENCE = re.compile(r"[^。！？!?\n]+[！？!?]?")
-QUOTE = re.compile(r"//@[^:：/]{1,30}[:：]")
+QUOTE = re.compile(r"(?://|- 转发 )@[^:：/\n]{1,30}[:：]|^转自[^:：\n]{1,20}[:：]")  # weibo.com, feeds of it, the old mobile site
 STALE_DAYS = 7.0  # a text half as old by a week speaks for the event twice as loud
+NAMED, NAMES_BETTER = ["title", "article"], 4.0  # an editor's headline says what happened; a post says how it feels
 SOME = 0.3  # share of category weight outside `other` that makes the event something
 
 Ids = dict[int, str]
@@ -87,16 +88,20 @@ def _earlier(events: pl.DataFrame, event_posts: pl.DataFrame, as_of: datetime) -
 
 
 def _group_hospital(core: pl.DataFrame, followers: pl.DataFrame, earlier: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
-    """Posts of one hospital with `event_id`; core posts also with `headline` and `voice`, how well the text speaks for its event."""
+    """Posts of one hospital with `event_id`. Core posts also with `headline`, `voice` (how well the text speaks for its event) and `vote`
+    (the same shared among its copies).
+    """
     unit, texts = _units(core, _given(core))
     days = core["said_at"].dt.epoch("us").to_numpy() / 86_400e6
     first, last = np.full(len(texts), np.inf), np.full(len(texts), -np.inf)
     np.minimum.at(first, unit, days)
     np.maximum.at(last, unit, days)
     labels, pairs = link(texts, first, last)
-    voice = _voices(labels, pairs, np.bincount(unit).astype(float)) * 0.5 ** ((as_of.timestamp() / 86_400 - last) / STALE_DAYS)
+    copies = np.bincount(unit).astype(float)
+    voice = _voices(labels, pairs, copies) * 0.5 ** ((as_of.timestamp() / 86_400 - last) / STALE_DAYS)
     headlines = [_headline(title, text) for title, text in core.select("title", "text").iter_rows()]
-    core = core.with_columns(label=pl.Series(labels[unit]), voice=pl.Series(voice[unit]), headline=pl.Series(headlines, dtype=pl.String))
+    spoken = {"label": labels[unit], "voice": voice[unit], "vote": (voice / copies)[unit], "headline": headlines}
+    core = core.with_columns(pl.Series(name, values) for name, values in spoken.items())
     heads = core.select("label", "hospital_id", thread="post_id")
     behind = followers.join(heads, on="thread")
     both = pl.concat([core, behind], how="diagonal").sort("said_at", "post_id")
@@ -186,7 +191,8 @@ def _describe(grouped: pl.DataFrame, earlier: pl.DataFrame, as_of: datetime) -> 
     day = timedelta(days=1)
     fresh = (pl.col("said_at") > as_of - day).sum()
     before = pl.col("said_at").is_between(as_of - 2 * day, as_of - day, closed="right").sum()
-    loudest_first = pl.col("headline").sort_by(-pl.col("voice").fill_null(-1.0), "said_at", "post_id")
+    voice = pl.col("voice").fill_null(-1.0) * pl.when(pl.col("kind").is_in(NAMED)).then(NAMES_BETTER).otherwise(1.0)
+    loudest_first = pl.col("headline").sort_by(-voice, "said_at", "post_id")
     events = grouped.group_by("event_id").agg(
         pl.col("hospital_id").first(), pl.col("platform").unique().sort().alias("platforms"),
         loudest_first.first().alias("title"), ((fresh + 1) / (before + 1)).alias("growth"),
@@ -199,10 +205,9 @@ def _describe(grouped: pl.DataFrame, earlier: pl.DataFrame, as_of: datetime) -> 
 
 
 def _categories(grouped: pl.DataFrame) -> pl.DataFrame:
-    """event_id, category: the weightiest but `other`, where those others weigh enough."""
-    weighed = (
-        grouped.filter(pl.col("category").is_not_null()).group_by("event_id", "category").agg(pl.col("category_p").sum().alias("weight"))
-    )
+    """event_id, category: the weightiest but `other`, where those weigh enough. A text votes once, however often it is copied."""
+    weight = (pl.col("category_p") * pl.col("vote")).sum().alias("weight")
+    weighed = grouped.filter(pl.col("category").is_not_null()).group_by("event_id", "category", maintain_order=True).agg(weight)
     share = pl.col("weight").filter(pl.col("category") != "other").sum() / pl.col("weight").sum()
     some = pl.col("category").filter(pl.col("category") != "other").first()
     ranked = weighed.sort("event_id", -pl.col("weight"), "category").group_by("event_id", maintain_order=True)

@@ -235,6 +235,7 @@ def test_a_letter_dated_only_by_day_is_of_that_whole_day(world: World, playbook:
 
 def test_a_post_without_a_date_is_of_when_we_saw_it(world: World, playbook: Playbook) -> None:
     world.event("a", p24=None, published=False, hours_ago=400, seen_ago=2, category="safety")
+    world.post("a", "a-1", published=False, hours_ago=400, seen_ago=2)
     assert world.listed(playbook) == [("a", 1)]
 
 
@@ -515,13 +516,14 @@ def test_every_criterion_can_be_the_reason(world: World, playbook: Playbook) -> 
     world.put("observations", post_id="board-0", observed_at=NOW - HOUR, board_rank=8)
     world.event("group", category="safety", p24=0.5)
     world.event("later", p24=None, p48=0.75)
-    world.event("single", category="conflict", p24=None)
+    world.event("pair", category="conflict", p24=None)
+    world.post("pair", "pair-1")
     first = {row["event_id"]: row["reasons"][0] for row in world.rank(playbook).iter_rows(named=True)}
     assert first == {
         "board": "达到三级（重度）标准：近 24 小时最高第 8 位（门槛前 10 位）。",
         "group": "达到三级（重度）标准：属于“高敏感”，24 小时内升级可能性 50%（门槛 45%）。",
         "later": "达到三级（重度）标准：48 小时内升级可能性 75%（门槛 70%）。",
-        "single": "达到一级（轻度）标准：属于“高敏感”，近 24 小时 1 帖（门槛 1 帖）。",
+        "pair": "达到一级（轻度）标准：属于“高敏感”，近 24 小时 2 帖（门槛 2 帖）。",
     }
     assert all(2 <= len(reasons) <= 4 for reasons in world.rank(playbook)["reasons"])
 
