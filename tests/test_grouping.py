@@ -120,7 +120,7 @@ def test_a_repost_is_about_what_it_quotes() -> None:
     world = World()
     world.say("岚湖一处楼房停电，护士打手电巡房", 6)
     world.say("天哪//@某某:岚湖一处楼房停电，护士打手电巡房", 5)
-    world.say("天哪//@某人:食堂的粉蒸肉十一块钱管饱", 5)
+    world.say("天哪\n- 转发 @某人: 食堂的粉蒸肉十一块钱管饱", 5)
     events, event_posts = world.group()
     assert sorted(map(len, parts(event_posts))) == [1, 2]
     assert "食堂的粉蒸肉十一块钱管饱" in "".join(events["title"])
@@ -156,6 +156,17 @@ def test_other_wins_only_where_the_rest_is_small(weight: float, expected: str) -
         world.say("护理费收了十九天", category="other", weight=0.8)
     world.say("护理费收了十九天", category="price", weight=weight)
     assert world.group()[0]["category"].to_list() == [expected]
+
+
+def test_a_text_votes_once_for_the_category_however_often_it_is_copied() -> None:
+    world = World()
+    for n in range(9):
+        world.say("岚湖女婴手术离世 医院发布情况说明", 5 - n / 9, category="service")
+    for text in ("岚湖女婴心脏手术离世 家属质疑", "岚湖女婴心脏手术离世 监控缺失", "岚湖女婴心脏手术离世 医生停诊"):
+        world.say(text, 5, category="safety")
+    events = world.group()[0]
+    assert events["posts_n"].to_list() == [12]
+    assert events["category"].to_list() == ["safety"]
 
 
 def test_the_same_posts_in_any_order_give_the_same_tables(tmp_path: Path) -> None:
