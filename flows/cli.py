@@ -192,9 +192,11 @@ def train_text(
     """Labels → the classifier, judged against champion and linear baseline on the frozen test split."""
     from flows.terminal import print_report
     from models.classifier import train as text
+    from models.provenance import seal
 
     _switches()
     print_report(text.train(data, checkpoint or text.PRETRAINED, promote=promote, tracking_uri=tracking_uri))
+    seal(PROJECT / "models" / "weights")
 
 
 @train.command("escalation")
@@ -206,9 +208,11 @@ def train_escalation(
     """Boards and cascades → the forecaster, judged against champion and baselines."""
     from flows.terminal import print_figures
     from models.escalation import train as escalation
+    from models.provenance import seal
 
     _switches()
     print_figures(escalation.train(data, tracking_uri=tracking_uri, promote=promote))
+    seal(PROJECT / "models" / "weights")
 
 
 def _switches() -> None:

@@ -26,6 +26,7 @@ LONGEST_TITLE, SAYS_SOMETHING = 40, 6
 SENTENCE = re.compile(r"[^。！？!?\n]+[！？!?]?")
 QUOTE = re.compile(r"(?://|- 转发 )@[^:：/\n]{1,30}[:：]|^转自[^:：\n]{1,20}[:：]")  # weibo.com, feeds of it, the old mobile site
 STALE_DAYS = 7.0  # a text half as old by a week speaks for the event twice as loud
+NAMED, NAMES_BETTER = ["title", "article"], 2.0  # an editor's headline says what happened; a post says how it feels
 SOME = 0.3  # share of category weight outside `other` that makes the event something
 
 Ids = dict[int, str]
@@ -190,7 +191,8 @@ def _describe(grouped: pl.DataFrame, earlier: pl.DataFrame, as_of: datetime) -> 
     day = timedelta(days=1)
     fresh = (pl.col("said_at") > as_of - day).sum()
     before = pl.col("said_at").is_between(as_of - 2 * day, as_of - day, closed="right").sum()
-    loudest_first = pl.col("headline").sort_by(-pl.col("voice").fill_null(-1.0), "said_at", "post_id")
+    voice = pl.col("voice").fill_null(-1.0) * pl.when(pl.col("kind").is_in(NAMED)).then(NAMES_BETTER).otherwise(1.0)
+    loudest_first = pl.col("headline").sort_by(-voice, "said_at", "post_id")
     events = grouped.group_by("event_id").agg(
         pl.col("hospital_id").first(), pl.col("platform").unique().sort().alias("platforms"),
         loudest_first.first().alias("title"), ((fresh + 1) / (before + 1)).alias("growth"),

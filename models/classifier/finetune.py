@@ -31,11 +31,11 @@ UNKNOWN = -100
 class Recipe:
     """How a Reader is taught. `general_n` caps the rows of public sentiment sets, `silent_n` those of the teacher's stage."""
 
-    epochs: int = 8
-    general_n: int = 20_000
+    epochs: int = 6
+    general_n: int = 10_000
     silent_n: int = 40_000
     batch_n: int = 32
-    rate: float = 2e-4
+    rate: float = 3e-4
     dropout: float = 0.1
     smoothing: float = 0.05
     seed: int = 7
