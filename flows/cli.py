@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -37,11 +37,14 @@ def run(conf: Conf = DRILL, as_of: AsOf = None) -> None:
     from flows.terminal import print_steps
 
     settings = load_settings(conf)
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")  # the table below says what happened
     prepare(settings)
     from flows.daily import daily
 
     relived = as_of is not None and not settings.drill
-    steps = daily(str(conf), as_of, crawl=not relived)
+    steps: Any = daily(str(conf), as_of, crawl=not relived, return_state=True).result(raise_on_failure=False)
+    if isinstance(steps, BaseException):
+        raise steps
     if not print_steps(steps, settings, conf):
         raise typer.Exit(1)
 

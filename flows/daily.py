@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.states import Failed
 
 from flows import road as stages
 from flows.drill import replica_of
 from flows.road import Road, when
-from flows.steps import Step, Stopped, tell_why, timed
+from flows.steps import Step, tell_why, timed
 from warehouse.settings import load_settings
 
 ARRIVAL = (stages.crawl, stages.land)
@@ -20,7 +23,7 @@ READING = (stages.mention, stages.score, stages.group, stages.forecast, stages.r
 
 
 @flow(name="daily", flow_run_name="daily-{as_of}")
-def daily(conf: str, as_of: str | None = None, crawl: bool = True) -> list[Step]:
+def daily(conf: str, as_of: str | None = None, crawl: bool = True) -> list[Step] | State[list[Step]]:
     """Crawl → land → mention → score → group → forecast → rank → publish. A stage that stops publishes why there is no list."""
     settings = load_settings(Path(conf))
     moment = when(as_of, settings.as_of)
@@ -28,13 +31,20 @@ def daily(conf: str, as_of: str | None = None, crawl: bool = True) -> list[Step]
         return walk(Road(settings, moment, url), (*ARRIVAL, *READING) if crawl else (stages.look_back, *READING))
 
 
-def walk(road: Road, order: tuple[Callable[[Road], int], ...]) -> list[Step]:
-    """Each stage as a Prefect task that passes table and version (the road), never frames."""
+def walk(road: Road, order: tuple[Callable[[Road], int], ...]) -> list[Step] | State[list[Step]]:
+    """Each stage as a Prefect task that passes table and version (the road), never frames; a failed state where one stopped."""
     steps: list[Step] = []
     for stage in order:
-        run = task(name=stage.__name__, cache_policy=NO_CACHE)(timed(stage))
-        try:
-            steps.append(run(road))
-        except Stopped as stop:
-            return [*steps, tell_why(road, stop)]
+        steps.append(as_task(stage)(road, return_state=True).result(raise_on_failure=False))
+        if steps[-1].stopped:
+            tell_why(road, steps[-1])
+            return Failed(message=f"{stage.__name__}: {steps[-1].stopped}", data=steps)
     return steps
+
+
+def as_task(stage: Callable[[Road], int]) -> Any:
+    def run(road: Road) -> Step | State[Step]:
+        step = timed(stage)(road)
+        return Failed(message=step.stopped, data=step) if step.stopped else step
+
+    return task(name=stage.__name__, cache_policy=NO_CACHE)(run)

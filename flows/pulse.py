@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from prefect import flow
+from prefect.client.schemas.objects import State
 
 from flows import road as stages
 from flows.daily import READING, walk
@@ -14,7 +15,7 @@ from warehouse.settings import load_settings
 
 
 @flow(name="pulse", flow_run_name="pulse-{as_of}")
-def pulse(conf: str, as_of: str | None = None) -> list[Step]:
+def pulse(conf: str, as_of: str | None = None) -> list[Step] | State[list[Step]]:
     """As daily, for sources whose cadence has come round; its list is published beside the day's, never over it."""
     settings = load_settings(Path(conf))
     road = Road(settings, when(as_of, settings.as_of), edition="pulse")

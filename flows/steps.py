@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
+from pathlib import Path
 
 from flows.road import Road
 
@@ -20,17 +22,6 @@ class Step:
     stopped: str = ""
 
 
-class Stopped(Exception):
-    """A stage refuses to go on; the sentence goes onto the page and to the terminal."""
-
-    def __init__(self, stage: str, seconds: float, why: str) -> None:
-        super().__init__(why)
-        self.stage, self.seconds, self.why = stage, seconds, why
-
-    def __reduce__(self) -> tuple[type[Stopped], tuple[str, float, str]]:
-        return type(self), (self.stage, self.seconds, self.why)
-
-
 def foreseen() -> tuple[type[Exception], ...]:
     """Problems that say in one line what is wrong and how to mend it."""
     from crawlers.importers import ImportProblem
@@ -43,23 +34,32 @@ def foreseen() -> tuple[type[Exception], ...]:
 
 
 def timed(stage: Callable[[Road], int]) -> Callable[[Road], Step]:
-    """The stage as a Step; a problem that it foresees becomes Stopped, anything else stays what it is."""
+    """The stage as a Step. A problem that it foresees is its own sentence; a bug is named, and its traceback kept in a file."""
 
     @wraps(stage)
     def run(road: Road) -> Step:
         started = time.perf_counter()
         try:
-            rows = stage(road)
+            rows, stopped = stage(road), ""
         except foreseen() as problem:
-            raise Stopped(stage.__name__, time.perf_counter() - started, str(problem)) from problem
-        return Step(stage.__name__, rows, time.perf_counter() - started)
+            rows, stopped = 0, str(problem)
+        except Exception as problem:  # the list must say that there is none, whatever broke
+            rows, stopped = 0, f"程序出错 {type(problem).__name__}: {problem}; details: {_keep(road, stage.__name__)}"
+        return Step(stage.__name__, rows, time.perf_counter() - started, stopped)
 
     return run
 
 
-def tell_why(road: Road, stop: Stopped) -> Step:
+def _keep(road: Road, stage: str) -> Path:
+    """The traceback of what is being handled, in a file an engineer can be sent."""
+    path = road.settings.root / "errors" / f"{road.run_id}-{stage}.txt"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(traceback.format_exc(), encoding="utf-8")
+    return path
+
+
+def tell_why(road: Road, step: Step) -> None:
     """今日无榜单,因为…: the day's page says so instead of showing an older list."""
     from briefing.publish import publish_no_list
 
-    publish_no_list(f"{stop.stage}: {stop.why}", road.settings, road.published, road.as_of)
-    return Step(stop.stage, 0, stop.seconds, stop.why)
+    publish_no_list(f"{step.stage}: {step.stopped}", road.settings, road.published, road.as_of)

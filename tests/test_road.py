@@ -108,6 +108,20 @@ def test_trace_walks_a_warning_to_intact_bytes(walked: Path) -> None:
     assert guanchao("trace", "no-such-id", root=walked).returncode == 2
 
 
+def test_a_stage_that_stops_says_so_on_the_page(tmp_path: Path) -> None:
+    """A hole in the playbook: no list today and why, exit code 1, and never a traceback."""
+    conf, root = tmp_path / "conf", tmp_path / "root"
+    shutil.copytree(DRILL, conf)
+    whole = (PROJECT / "conf" / "playbook.yml").read_text(encoding="utf-8")
+    (conf / "playbook.yml").write_text(whole.replace("  rumor:\n    轻度:", "  rumour:\n    轻度:", 1), encoding="utf-8")
+    done = guanchao("run", "--conf", str(conf), root=root)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    page = (root / "published" / "2026-03-10" / "index.html").read_text(encoding="utf-8")
+    assert "今日无榜单" in page
+    assert "playbook.yml" in page
+
+
 @pytest.fixture(scope="module")
 def undisturbed(walked: Path) -> dict[str, str]:
     return tables(walked)
