@@ -53,19 +53,21 @@ def run(conf: Conf = DRILL, as_of: AsOf = None) -> None:
 def stage(
     name: Annotated[str, typer.Argument(help="mention, score, group, forecast, rank or publish")], conf: Conf = DRILL, as_of: AsOf = None
 ) -> None:  # fmt: skip
-    """One stage again on what the tables hold, e.g. `rank` after an edit of the playbook."""
+    """One stage of the last run (or of --as-of) again on what the tables hold, e.g. `rank` after an edit of the playbook."""
     from flows.steps import timed
     from flows.terminal import print_steps
 
     settings = load_settings(conf)
     prepare(settings)
     from flows.daily import READING
-    from flows.road import Road, when
+    from flows.road import Road, last_run, when
 
     known = {one.__name__: one for one in READING}
     if name not in known:
         raise ConfigProblem(f"stage {name}: unknown; one of: {', '.join(known)}")
-    print_steps([timed(known[name])(Road(settings, when(as_of, settings.as_of)))], settings, conf)
+    road = Road(settings, when(as_of or last_run(settings), settings.as_of))
+    if not print_steps([timed(known[name])(road)], settings, conf):
+        raise typer.Exit(1)
 
 
 @app.command("import")

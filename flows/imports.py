@@ -56,10 +56,12 @@ def export(settings: Settings, path: Path, sheet: str | None, platform: str | No
     from crawlers.importers import read_export
     from expectations.land import land
 
-    now = datetime.now(UTC).replace(microsecond=0)
-    read = read_export(
-        path, load_watchlist(settings.conf), now, f"import:{path.stem}", sheet, platform, settings.author_secret.get_secret_value()
-    )
+    now, secret = datetime.now(UTC).replace(microsecond=0), settings.author_secret.get_secret_value()
+    if not secret and not settings.drill:
+        raise ConfigProblem(
+            "GUANCHAO_AUTHOR_SECRET is not set: authors cannot be turned into hashes; set it to a long random text and keep it"
+        )
+    read = read_export(path, load_watchlist(settings.conf), now, f"import:{path.stem}", sheet, platform, secret)
     landed = land(Warehouse(settings.warehouse, f"import-{now:%Y%m%dT%H%M%SZ}"), read.items, read.fetches, now, {}, None)
     note = ""
     if read.rejects.height:

@@ -32,6 +32,12 @@ def when(as_of: str | None, settled: str | None) -> datetime:
         raise ConfigProblem(f"as_of {said}: not an instant; write it like 2026-03-10T08:30+08:00") from problem
 
 
+def last_run(settings: Settings) -> str | None:
+    """The instant of the newest published list, ISO 8601; None before the first."""
+    runs = Warehouse(settings.warehouse).scan("deliveries").select(pl.col("as_of").max()).collect()["as_of"][0]
+    return None if runs is None else str(runs.isoformat())
+
+
 @dataclass(frozen=True)
 class Road:
     """One run: whose, looking back from when, into which warehouse."""

@@ -27,10 +27,12 @@ def foreseen() -> tuple[type[Exception], ...]:
     from crawlers.importers import ImportProblem
     from expectations.gate import StageStop
     from models.classifier.score import NoChampion
+    from models.escalation.model import ModelProblem
+    from models.registry import RegistryProblem
     from warehouse.settings import ConfigProblem
     from warehouse.store import TableProblem
 
-    return StageStop, NoChampion, TableProblem, ConfigProblem, ImportProblem, OSError
+    return StageStop, NoChampion, ModelProblem, RegistryProblem, TableProblem, ConfigProblem, ImportProblem, OSError
 
 
 def timed(stage: Callable[[Road], int]) -> Callable[[Road], Step]:

@@ -67,21 +67,27 @@ class Classifier:
         ).sort("post_id")  # fmt: skip
 
     def probabilities(self, texts: list[str]) -> list[NDArray[np.float32]]:
-        """Calibrated probabilities per head, (texts, labels) each, in the order given."""
-        import openvino as ov
+        """Calibrated probabilities per head, (texts, labels) each, in the order given.
 
+        Requests without callbacks: OpenVINO 2026.4's AsyncInferQueue waits for the GIL for ever, more often than not, when it is freed.
+        """
         encoded = [[CLS, *self.vocabulary.encode(text, LIMIT), SEP] for text in texts]
         out = [np.zeros((len(texts), int(output.partial_shape[1].get_length())), dtype=np.float32) for output in self.model.outputs]
+        requests = [self.model.create_infer_request() for _ in range(self.model.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))]
+        read: list[NDArray[np.int64]] = []
 
-        def keep(request: Any, rows: NDArray[np.int64]) -> None:
+        def keep(n: int) -> None:
+            requests[n % len(requests)].wait()
             for i, head in enumerate(out):
-                head[rows] = request.get_output_tensor(i).data
+                head[read[n]] = requests[n % len(requests)].get_output_tensor(i).data
 
-        queue = ov.AsyncInferQueue(self.model)
-        queue.set_callback(keep)
-        for rows in batches([len(row) for row in encoded]):
-            queue.start_async(_padded([encoded[i] for i in rows]), rows)
-        queue.wait_all()
+        for n, rows in enumerate(batches([len(row) for row in encoded])):
+            if n >= len(requests):
+                keep(n - len(requests))
+            read.append(rows)
+            requests[n % len(requests)].start_async(dict(enumerate(_padded([encoded[i] for i in rows]))))
+        for n in range(max(0, len(read) - len(requests)), len(read)):
+            keep(n)
         return out
 
 
