@@ -84,6 +84,13 @@ def test_every_output_is_stamped_and_the_mute_source_is_named(walked: Path) -> N
     assert "遇到验证码" in (day / "index.html").read_text(encoding="utf-8")
 
 
+def test_every_other_source_gave_what_it_had(walked: Path) -> None:
+    """A missing package or a broken spider shows here first: the day goes on without its source."""
+    coverage = Warehouse(walked / "warehouse").read("coverage")
+    unwell = coverage.filter(pl.col("coverage_status") != "ok")
+    assert unwell.select("source", "coverage_status", "reason").rows() == [("rumor_board", "failed", "captcha")]
+
+
 def test_a_second_run_changes_nothing(walked: Path) -> None:
     before_tables, before_files = tables(walked), files(walked / "published")
     versions = {path: path.stat().st_mtime_ns for path in (walked / "warehouse").rglob("*.parquet")}
