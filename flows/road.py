@@ -134,8 +134,8 @@ def land(road: Road) -> int:
 
 
 def _keep_evidence(road: Road) -> None:
-    """Raw answers go to the archive before the rows that point at them; a run that is repeated made the same bytes."""
-    for path in sorted(road.landing.glob("*/*.warc.gz")):
+    """Raw answers go to the archive before the rows that point at them; a run that is repeated made the same bytes. Logs go along."""
+    for path in sorted([*road.landing.glob("*/*.warc.gz"), *road.landing.rglob("child.log")]):
         kept = road.settings.archive / path.relative_to(road.landing.parent)
         kept.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.replace(kept)
