@@ -7,13 +7,18 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 from rich.console import Console
 from rich.table import Table
 from rich.tree import Tree
 
 from flows.imports import Imported
+from flows.road import last_run
 from flows.steps import Step
+from warehouse.clock import parse_instant
 from warehouse.settings import Settings
+from warehouse.store import Warehouse
+from warehouse.vocabulary import COVERAGE_STATUSES, FETCH_REASONS
 
 STAGES = {
     "crawl": ("采集", "items read"), "land": ("校验入库", "new posts"), "look_back": ("回看", "sources known"),
@@ -38,9 +43,22 @@ def print_steps(steps: list[Step], settings: Settings, conf: Path) -> bool:
     stopped = next((step.stopped for step in steps if step.stopped), "")
     if stopped:
         console.print(f"今日无榜单,因为: {stopped}", style="bold red", markup=False)
+    print_unwell(settings)
     console.print(f"list: {(settings.published / 'latest.html').resolve()}", soft_wrap=True, markup=False)
     console.print(f"look at it: .venv/bin/guanchao desk --conf {conf}", soft_wrap=True, markup=False)
     return not stopped
+
+
+def print_unwell(settings: Settings) -> None:
+    """Why each source that is not well gave what it gave, in the newest list."""
+    newest = last_run(settings)
+    if newest is None:
+        return
+    moment = parse_instant(newest)
+    coverage = Warehouse(settings.warehouse).read("coverage", as_of=moment, since=moment)
+    for row in coverage.filter(pl.col("coverage_status") != "ok").iter_rows(named=True):
+        words = f"{COVERAGE_STATUSES[row['coverage_status']]} · {FETCH_REASONS[row['reason']]} · {row['detail'] or ''}"
+        console.print(f"  {row['source']}: {words}", style="yellow", markup=False, soft_wrap=True)
 
 
 def peak_mib() -> float:
