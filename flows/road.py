@@ -222,7 +222,7 @@ def publish(road: Road) -> int:
         posts=road.known("posts"), mentions=road.known("mentions"), scores=scores_in_force(road), observations=road.known("observations"),
         coverage=road.made("coverage"),
     )  # fmt: skip
-    titles = {**ARCHIVES, **{card.id: card.title for card in road.cards()}}
+    titles = {f"import:{name}": words for name, words in ARCHIVES.items()} | {card.id: card.title for card in road.cards()}
     docs = road.settings.published / "data_docs" / "index.html"
     published = write(
         frames,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -72,8 +72,11 @@ def load_settings(conf: Path, **overrides: Any) -> Settings:
         raise ConfigProblem(f"{path}: not readable YAML: {problem}") from problem
     if not isinstance(said, dict | None):
         raise ConfigProblem(f"{path}: expected `name: value` lines")
-    from_environment = Settings().model_dump(exclude_unset=True)
     try:
+        from_environment = Settings().model_dump(exclude_unset=True)
         return Settings(**{**(said or {}), **from_environment, **overrides, "conf": conf})
-    except ValueError as problem:
-        raise ConfigProblem(f"{path}: {problem}") from problem
+    except ValidationError as problem:
+        first = problem.errors()[0]
+        raise ConfigProblem(
+            f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}; known: {', '.join(Settings.model_fields)}"
+        ) from problem

@@ -69,7 +69,7 @@ PLATFORMS = {
     "heimao": "黑猫投诉", "news": "新闻网站", "review": "就医评价", "import": "文件导入",
 }  # fmt: skip
 
-ARCHIVES = {  # sources that no card describes: files of the shared data, and exports a person read in
-    "import:hot_search": "微博热搜（存档）", "import:weibo_board": "微博榜单（存档）", "import:zhihu_board": "知乎热榜（存档）",
-    "import:baidu_board": "百度热搜（存档）", "import:hospital_posts": "涉医帖文（存档）",
+ARCHIVES = {  # sources `import:<key>` that no card describes: files of the shared data
+    "hot_search": "微博热搜（存档）", "weibo_board": "微博榜单（存档）", "zhihu_board": "知乎热榜（存档）",
+    "baidu_board": "百度热搜（存档）", "hospital_posts": "涉医帖文（存档）",
 }  # fmt: skip
