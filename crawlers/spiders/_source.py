@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
@@ -43,7 +44,7 @@ class Job:
     archive: Archive
 
 
-class Source(Spider):
+class Source(Spider, ABC):
     """Asks, names each answer's reason, keeps what concerns a watched hospital. One fetches row an answer, failed tries included."""
 
     def __init__(self, job: Job, **kwargs: Any) -> None:
@@ -52,13 +53,13 @@ class Source(Spider):
         self._asked: Counter[tuple[str, datetime]] = Counter()
         self._kept: set[str] = set()
 
+    @abstractmethod
     def start_requests_for(self, card: Card) -> Iterator[Request]:
         """First hook: the addresses to begin with."""
-        raise NotImplementedError
 
+    @abstractmethod
     def parse_items(self, response: Response) -> Iterator[Reading | Request]:
         """Second hook: readings, and further requests. NoReading names a reason; any error of structure counts as format_changed."""
-        raise NotImplementedError
 
     async def start(self) -> AsyncIterator[Request]:
         for request in self.start_requests_for(self.card):
