@@ -85,10 +85,11 @@ def _first_sightings(items: pl.DataFrame) -> pl.DataFrame:
 
 
 def _history(warehouse: Warehouse, as_of: datetime) -> pl.DataFrame:
-    """rows_n of earlier days' runs at the same minute of the day: a pulse is not measured against a night."""
-    clock = pl.col("as_of").dt.convert_time_zone(str(SHANGHAI)).dt.strftime("%H:%M")
+    """rows_n of earlier days' runs of the same kind in the same hour: neither a morning against a pulse, nor a pulse against a night."""
+    hour = pl.col("as_of").dt.convert_time_zone(str(SHANGHAI)).dt.hour()
+    kind = warehouse.run_id.partition("-")[0]
     runs = warehouse.scan("coverage", since=days_before(as_of, table_rules("posts", "volume")["days"])).filter(
-        pl.col("as_of") < as_of, clock == as_of.astimezone(SHANGHAI).strftime("%H:%M")
+        pl.col("as_of") < as_of, hour == as_of.astimezone(SHANGHAI).hour, pl.col("run_id").str.starts_with(f"{kind}-")
     )
     return runs.group_by("as_of").agg(rows_n=pl.col("got_n").sum()).sort("as_of").collect()
 

@@ -28,7 +28,8 @@ def daily(conf: str, as_of: str | None = None, crawl: bool = True) -> list[Step]
     settings = load_settings(Path(conf))
     moment = when(as_of, settings.as_of)
     with replica_of(settings.scenario, moment) if crawl and settings.drill else nullcontext("") as url:
-        return walk(Road(settings, moment, url), (*ARRIVAL, *READING) if crawl else (stages.look_back, *READING))
+        road = Road(settings, moment, url, is_live=as_of is None and not settings.drill)
+        return walk(road, (*ARRIVAL, *READING) if crawl else (stages.look_back, *READING))
 
 
 def walk(road: Road, order: tuple[Callable[[Road], int], ...]) -> list[Step] | State[list[Step]]:
@@ -39,6 +40,8 @@ def walk(road: Road, order: tuple[Callable[[Road], int], ...]) -> list[Step] | S
         if steps[-1].stopped:
             tell_why(road, steps[-1])
             return Failed(message=f"{stage.__name__}: {steps[-1].stopped}", data=steps)
+        if stage is stages.crawl:
+            road = road.arrived()
     return steps
 
 

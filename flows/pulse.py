@@ -18,5 +18,5 @@ from warehouse.settings import load_settings
 def pulse(conf: str, as_of: str | None = None) -> list[Step] | State[list[Step]]:
     """As daily, for sources whose cadence has come round; its list is published beside the day's, never over it."""
     settings = load_settings(Path(conf))
-    road = Road(settings, when(as_of, settings.as_of), edition="pulse")
+    road = Road(settings, when(as_of, settings.as_of), edition="pulse", is_live=as_of is None and not settings.drill)
     return walk(road, (stages.crawl, stages.land, *READING))

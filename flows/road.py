@@ -7,7 +7,7 @@ of a small day's cost.
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -40,12 +40,24 @@ def last_run(settings: Settings) -> str | None:
 
 @dataclass(frozen=True)
 class Road:
-    """One run: whose, looking back from when, into which warehouse."""
+    """One run: whose, looking back from when, into which warehouse. A live one crawls from `began` on and looks back once all is in."""
 
     settings: Settings
     as_of: datetime
     replica_url: str = ""
     edition: str = "daily"
+    is_live: bool = False
+    began: datetime | None = None
+
+    @property
+    def start(self) -> datetime:
+        return self.began or self.as_of
+
+    def arrived(self) -> Road:
+        """After the crawl: a live run's as_of is now, or it could not see what it has just fetched."""
+        if not self.is_live:
+            return self
+        return replace(self, began=self.start, as_of=datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1))
 
     @property
     def run_id(self) -> str:
@@ -57,12 +69,12 @@ class Road:
 
     @property
     def landing(self) -> Path:
-        return self.settings.root / "landing" / self.run_id
+        return self.settings.root / "landing" / f"{self.edition}-{self.start.astimezone(UTC):%Y%m%dT%H%M%SZ}"
 
     @property
     def clock(self) -> Clock:
         """A drill's clock stands still, so that every run of it is the same run."""
-        return Clock(self.as_of, speed=0.0 if self.settings.drill else 1.0)
+        return Clock(self.start, speed=0.0 if self.settings.drill else 1.0)
 
     @property
     def window_from(self) -> datetime:
@@ -93,15 +105,21 @@ class Road:
         return self.settings.published if self.edition == "daily" else self.settings.published / self.edition
 
     def cards(self) -> list[Any]:
-        """The enabled sources' cards, the drill's address filled in; for a pulse only those whose cadence has come round."""
+        """The enabled sources' cards, the drill's address filled in."""
         from crawlers.card import load_cards
 
         values = {"replica": self.replica_url} if self.replica_url else None
-        cards = [card for card in load_cards(self.settings.conf, values) if card.enabled]
+        return [card for card in load_cards(self.settings.conf, values) if card.enabled]
+
+    def due(self) -> list[Any]:
+        """The cards to ask in this run: all of them, for a pulse only those whose cadence had come round when it began."""
         if self.edition == "daily":
-            return cards
-        last = dict(self.known("fetches").group_by("source").agg(pl.col("fetched_at").max()).iter_rows())
-        return [card for card in cards if card.id not in last or last[card.id] + timedelta(minutes=card.cadence_minutes) <= self.as_of]
+            return self.cards()
+        known = self.warehouse.read("fetches", as_of=self.start, since=self.window_from)
+        last = dict(known.group_by("source").agg(pl.col("fetched_at").max()).iter_rows())
+        return [
+            card for card in self.cards() if card.id not in last or last[card.id] + timedelta(minutes=card.cadence_minutes) <= self.start
+        ]
 
 
 def crawl(road: Road) -> int:
@@ -109,7 +127,7 @@ def crawl(road: Road) -> int:
     from crawlers import run
 
     shutil.rmtree(road.landing, ignore_errors=True)
-    cards, conf = road.cards(), road.settings.conf
+    cards, conf = road.due(), road.settings.conf
     if road.settings.drill:
         run.crawl_together(cards, road.landing, conf, road.clock, timeout_s=300)
     else:
@@ -127,7 +145,7 @@ def land(road: Road) -> int:
 
     items, fetches = read_landing(road.landing)
     _keep_evidence(road)
-    floors = {card.id: (card.floor, card.ceiling) for card in road.cards()}
+    floors = {card.id: (card.floor, card.ceiling) for card in road.due()}
     landed = through_the_gate(road.warehouse, items, fetches, road.as_of, floors, road.settings.published / "data_docs")
     shutil.rmtree(road.landing, ignore_errors=True)
     return landed.posts_new
