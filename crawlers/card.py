@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import yaml
-
-from warehouse.settings import ConfigProblem
+from warehouse.settings import ConfigProblem, read_yaml
 from warehouse.vocabulary import AUTHOR_KINDS, PLATFORMS
 
 KINDS = ("feed", "article", "newsnow", "liuyan")
@@ -94,12 +92,7 @@ def load_contact(conf: Path) -> str:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        said = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as problem:
-        raise ConfigProblem(f"{path}: missing; copy conf/hospital/sources.yml and list your sources in it") from problem
-    except (yaml.YAMLError, UnicodeDecodeError) as problem:
-        raise ConfigProblem(f"{path}: not readable YAML: {problem}") from problem
+    said = read_yaml(path)
     if not isinstance(said, dict):
         raise ConfigProblem(f"{path}: expected `contact:` and `sources:`")
     return said

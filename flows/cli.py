@@ -24,8 +24,7 @@ SHARED = PROJECT.parent / "shared" / "data"
 
 def prepare(settings: Settings) -> None:
     """Before any library is imported: no telemetry, and Prefect's own files under the data root."""
-    for name, value in OFF_SWITCHES.items():
-        os.environ.setdefault(name, value)
+    _switches()
     settings.root.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("PREFECT_HOME", str((settings.root / "prefect").resolve()))
     os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "90")

@@ -9,7 +9,8 @@ from pathlib import Path
 import polars as pl
 from rich.progress import track
 
-from warehouse.clock import parse_instant, shanghai
+from flows.road import instant
+from warehouse.clock import shanghai
 from warehouse.settings import ConfigProblem, Settings
 from warehouse.store import Warehouse
 from warehouse.watchlist import load_watchlist
@@ -26,22 +27,14 @@ class Imported:
     note: str = ""
 
 
-def _instant(option: str, said: str | None) -> datetime | None:
-    if said is None:
-        return None
-    try:
-        return parse_instant(said)
-    except ValueError as problem:
-        raise ConfigProblem(f"--{option} {said}: not an instant; write it like 2025-12-16T08:30+08:00") from problem
-
-
 def shared(settings: Settings, data: Path, since: str | None, until: str | None) -> list[Imported]:
     """The shared real data, each row dated by the archive's own clock."""
     from crawlers.archives import import_shared
     from expectations.land import land
 
     watchlist = load_watchlist(settings.conf)
-    slices = import_shared(data, watchlist, _instant("since", since), _instant("until", until))
+    first, last = (instant(name, said) if said else None for name, said in (("--since", since), ("--until", until)))
+    slices = import_shared(data, watchlist, first, last)
     out = []
     for name, items, fetches in track(slices, description="importing", total=None):
         latest: datetime = items["observed_at"].max()  # type: ignore[assignment]

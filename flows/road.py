@@ -21,15 +21,18 @@ from warehouse.vocabulary import ARCHIVES
 from warehouse.watchlist import Watchlist, load_watchlist
 
 
-def when(as_of: str | None, settled: str | None) -> datetime:
-    """The instant a run looks back from: the one asked for, else the drill's own, else now."""
-    said = as_of or settled
-    if said is None:
-        return datetime.now(UTC).replace(microsecond=0)
+def instant(name: str, said: str) -> datetime:
+    """What a user wrote as a time; ConfigProblem names where he wrote it."""
     try:
         return parse_instant(said)
     except ValueError as problem:
-        raise ConfigProblem(f"as_of {said}: not an instant; write it like 2026-03-10T08:30+08:00") from problem
+        raise ConfigProblem(f"{name} {said}: not an instant; write it like 2026-03-10T08:30+08:00") from problem
+
+
+def when(as_of: str | None, settled: str | None) -> datetime:
+    """The instant a run looks back from: the one asked for, else the drill's own, else now."""
+    said = as_of or settled
+    return instant("as_of", said) if said else datetime.now(UTC).replace(microsecond=0)
 
 
 def last_run(settings: Settings) -> str | None:

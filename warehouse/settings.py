@@ -32,6 +32,16 @@ class ConfigProblem(Exception):
     """A file people edit is wrong; the message names file, place and fix."""
 
 
+def read_yaml(path: Path) -> Any:
+    """What a conf file says; ConfigProblem if it is not there (with the template to copy) or not YAML."""
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as problem:
+        raise ConfigProblem(f"{path}: missing; copy conf/hospital/{path.name} and put your own in it") from problem
+    except (yaml.YAMLError, UnicodeDecodeError) as problem:
+        raise ConfigProblem(f"{path}: not readable YAML: {problem}") from problem
+
+
 class Settings(BaseSettings):
     """One hospital's (or one authority's) platform."""
 
@@ -66,10 +76,7 @@ def load_settings(conf: Path, **overrides: Any) -> Settings:
     path = conf / "settings.yml"
     if not conf.is_dir():
         raise ConfigProblem(f"{conf}: 没有这个配置目录 / no such conf folder; copy conf/hospital and edit it")
-    try:
-        said = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
-    except (yaml.YAMLError, UnicodeDecodeError) as problem:
-        raise ConfigProblem(f"{path}: not readable YAML: {problem}") from problem
+    said = read_yaml(path) if path.exists() else {}
     if not isinstance(said, dict | None):
         raise ConfigProblem(f"{path}: expected `name: value` lines")
     try:

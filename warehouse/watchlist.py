@@ -7,9 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from warehouse.settings import ConfigProblem
+from warehouse.settings import ConfigProblem, read_yaml
 
 EVERY = "*"  # hospital_id of a mention when every hospital is watched and none of the list is named
 FIELDS = ("id", "name", "province", "city", "aliases", "campuses", "departments", "people", "districts", "look_alikes", "own_accounts")
@@ -56,12 +54,7 @@ class Watchlist:
 def load_watchlist(conf: Path) -> Watchlist:
     """Read conf/hospitals.yml; ConfigProblem names the entry that is wrong."""
     path = conf / "hospitals.yml"
-    try:
-        said = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as problem:
-        raise ConfigProblem(f"{path}: missing; copy conf/hospital/hospitals.yml and put your hospital in it") from problem
-    except (yaml.YAMLError, UnicodeDecodeError) as problem:
-        raise ConfigProblem(f"{path}: not readable YAML: {problem}") from problem
+    said = read_yaml(path)
     if not isinstance(said, dict) or said.get("scope") not in ("listed", "every"):
         raise ConfigProblem(f"{path}: needs `scope: listed` (the hospitals below) or `scope: every` (a health authority)")
     hospitals = tuple(_hospital(entry, n, path) for n, entry in enumerate(said.get("hospitals") or [], 1))

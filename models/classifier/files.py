@@ -1,4 +1,4 @@
-"""`guanchao score FILE --out FILE`: a column of texts in, the classifier's reading out, in constant memory."""
+"""`guanchao score FILE --out FILE`: a column of texts in, the classifier's reading out. The file is read whole, scored in chunks."""
 
 from __future__ import annotations
 
@@ -63,9 +63,7 @@ def _read(source: Path) -> pl.DataFrame:
 
 
 def _readings(classifier: Classifier, keys: pl.Series, texts: pl.Series) -> pl.DataFrame:
-    from models.text import prepare
-
-    relevant, sentiment, category = classifier.probabilities([prepare(text) for text in texts.cast(pl.String).fill_null("")])
+    relevant, sentiment, category = classifier.probabilities(texts.cast(pl.String).fill_null("").to_list())
     names = {"sentiment": (list(SENTIMENTS), sentiment), "category": (list(CATEGORIES), category)}
     columns = [
         keys.alias("id"),

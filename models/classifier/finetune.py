@@ -21,9 +21,9 @@ from tqdm import tqdm
 from models import judge
 from models.classifier.network import HEADS, Reader, pad
 from models.classifier.pretrain import encoder_weights, shape_of
-from models.classifier.vocabulary import CLS, SEP, Vocabulary
+from models.classifier.score import encode
+from models.classifier.vocabulary import Vocabulary
 
-LIMIT = 254  # pieces of a text, [CLS] and [SEP] apart
 UNKNOWN = -100
 
 
@@ -39,10 +39,6 @@ class Recipe:
     dropout: float = 0.1
     smoothing: float = 0.05
     seed: int = 7
-
-
-def encode(vocabulary: Vocabulary, text: str) -> list[int]:
-    return [CLS, *vocabulary.encode(text, LIMIT), SEP]
 
 
 def targets(frame: pl.DataFrame) -> NDArray[np.int64]:

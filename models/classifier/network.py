@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel
 
+from models.classifier.score import padded
 from warehouse.vocabulary import CATEGORIES, SENTIMENTS
 
 HEADS: dict[str, tuple[str, ...]] = {"relevant": ("0", "1"), "sentiment": tuple(SENTIMENTS), "category": tuple(CATEGORIES)}
@@ -53,9 +54,5 @@ def config_of(layers: int, width: int, vocabulary_n: int, dropout: float) -> Ber
 
 def pad(rows: list[list[int]]) -> tuple[Tensor, Tensor]:
     """Ragged ids -> ids and mask (batch, longest)."""
-    ids = torch.zeros(len(rows), max(map(len, rows)), dtype=torch.long)
-    mask = torch.zeros_like(ids)
-    for i, row in enumerate(rows):
-        ids[i, : len(row)] = torch.tensor(row)
-        mask[i, : len(row)] = 1
+    ids, mask = map(torch.from_numpy, padded(rows))
     return ids, mask

@@ -13,11 +13,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from models.classifier.vocabulary import CLS, SEP, Vocabulary
-from models.text import prepare
 from warehouse.vocabulary import CATEGORIES, SENTIMENTS
 
 SHIPPED = Path(__file__).resolve().parent.parent / "weights" / "text"
-LIMIT = 254  # pieces of a text, as in training
+LIMIT = 254  # pieces of a text, [CLS] and [SEP] apart
 BATCH_TOKENS = 2048  # padded tokens a batch: the fastest size measured on two cores
 FILES = ("model.xml", "model.bin", "vocabulary.txt")
 
@@ -71,7 +70,7 @@ class Classifier:
 
         Requests without callbacks: OpenVINO 2026.4's AsyncInferQueue waits for the GIL for ever, more often than not, when it is freed.
         """
-        encoded = [[CLS, *self.vocabulary.encode(text, LIMIT), SEP] for text in texts]
+        encoded = [encode(self.vocabulary, text) for text in texts]
         out = [np.zeros((len(texts), int(output.partial_shape[1].get_length())), dtype=np.float32) for output in self.model.outputs]
         requests = [self.model.create_infer_request() for _ in range(self.model.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))]
         read: list[NDArray[np.int64]] = []
@@ -85,7 +84,7 @@ class Classifier:
             if n >= len(requests):
                 keep(n - len(requests))
             read.append(rows)
-            requests[n % len(requests)].start_async(dict(enumerate(_padded([encoded[i] for i in rows]))))
+            requests[n % len(requests)].start_async(dict(enumerate(padded([encoded[i] for i in rows]))))
         for n in range(max(0, len(read) - len(requests)), len(read)):
             keep(n)
         return out
@@ -94,7 +93,12 @@ class Classifier:
 def read_as(title: str | None, text: str) -> str:
     """Title and body as one text; a body that repeats its title is not read twice."""
     title = (title or "").strip()
-    return prepare(text if not title or text.startswith(title) else f"{title}。{text}" if text else title)
+    return text if not title or text.startswith(title) else f"{title}。{text}" if text else title
+
+
+def encode(vocabulary: Vocabulary, text: str) -> list[int]:
+    """A raw text as the model is fed it, in training and in scoring."""
+    return [CLS, *vocabulary.encode(text, LIMIT), SEP]
 
 
 def batches(lengths: list[int]) -> list[NDArray[np.int64]]:
@@ -111,7 +115,8 @@ def batches(lengths: list[int]) -> list[NDArray[np.int64]]:
     return out
 
 
-def _padded(rows: list[list[int]]) -> list[NDArray[np.int64]]:
+def padded(rows: list[list[int]]) -> list[NDArray[np.int64]]:
+    """Ragged ids -> ids and mask (batch, longest)."""
     ids = np.zeros((len(rows), max(map(len, rows))), dtype=np.int64)
     mask = np.zeros_like(ids)
     for i, row in enumerate(rows):

@@ -18,7 +18,7 @@ from models.classifier.export import export
 from models.classifier.finetune import Recipe, predict, targets, teach
 from models.classifier.network import HEADS
 from models.classifier.pretrain import shape_of
-from models.classifier.score import FILES, SHIPPED, Classifier, read_as
+from models.classifier.score import FILES, SHIPPED, Classifier
 from models.classifier.vocabulary import Vocabulary
 
 PRETRAINED = Path(__file__).resolve().parent.parent / "weights" / "pretrained"
@@ -49,7 +49,7 @@ def temperatures(logits: list[np.ndarray], frame: pl.DataFrame) -> dict[str, flo
 
 def measure(classifier: Classifier, frame: pl.DataFrame) -> dict[str, float]:
     """Figures of an exported classifier: what is judged is what will run."""
-    heads = classifier.probabilities([read_as(None, text) for text in frame["text"]])
+    heads = classifier.probabilities(frame["text"].to_list())
     return judge.table(frame, {name: head.astype(float) for name, head in zip(HEADS, heads, strict=True)}, HEADS)
 
 
