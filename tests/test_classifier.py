@@ -10,10 +10,11 @@ import pytest
 torch = pytest.importorskip("torch", reason="training is an extra")
 
 from models import judge  # noqa: E402
+from models.classifier.checkpoints import load  # noqa: E402
 from models.classifier.export import export  # noqa: E402
 from models.classifier.finetune import UNKNOWN, Recipe, predict, targets, teach  # noqa: E402
-from models.classifier.network import HEADS  # noqa: E402
-from models.classifier.pretrain import MASKED, Plan, Shape, batch, choose_masked, pretrain, rate_at  # noqa: E402
+from models.classifier.network import HEADS, Shape  # noqa: E402
+from models.classifier.pretrain import MASKED, Plan, batch, choose_masked, pretrain, rate_at  # noqa: E402
 from models.classifier.score import BATCH_TOKENS, Classifier, NoChampion, batches, read_as  # noqa: E402
 from models.classifier.vocabulary import CLS, MASK, Vocabulary  # noqa: E402
 
@@ -99,8 +100,8 @@ def test_a_head_learns_only_where_its_label_is_known() -> None:
 
 
 def test_what_is_exported_is_what_was_taught(pretrained: Path, labelled: pl.DataFrame, tmp_path: Path) -> None:
-    vocabulary = Vocabulary.load(pretrained / "vocabulary.txt")
-    reader = teach(labelled, [], pretrained, vocabulary, Recipe(epochs=8, rate=3e-3, dropout=0.0), note=lambda _: None)
+    encoder, vocabulary, _ = load(str(pretrained), dropout=0.0)
+    reader = teach(labelled, [], encoder, vocabulary, Recipe(epochs=8, rate=3e-3, dropout=0.0), note=lambda _: None)
     export(reader, vocabulary, dict.fromkeys(HEADS, 1.0), {"name": "toy"}, tmp_path / "toy")
     classifier = Classifier.load(tmp_path / "toy")
     texts = [GOOD, BAD, GOOD + BAD]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.classifier.vocabulary import CLS, SPECIAL, UNK, Vocabulary
-from models.text import pieces, prepare
+from models.text import canonical, pieces, prepare
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,19 @@ from models.text import pieces, prepare
 )
 def test_prepare(raw: str, prepared: str) -> None:
     assert prepare(raw) == prepared
+
+
+@pytest.mark.parametrize(
+    ("raw", "fed"),
+    [
+        ("醫生隱瞞病情，護士態度惡劣", "医生隐瞒病情，护士态度恶劣"),
+        ("医生隐瞒病情", "医生隐瞒病情"),
+        ("//@某某:转发 http://t.cn/A6PqoMKY", "//:转发 "),
+        ("乾隆著名", "干隆著名"),  # character by character: what a phrase would say is not asked
+    ],
+)
+def test_canonical(raw: str, fed: str) -> None:
+    assert canonical(raw).replace(",", "，") == fed
 
 
 @given(st.text())

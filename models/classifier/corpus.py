@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from models.classifier.datasets import HEADLINES_TEST_FROM, held_out, key
 from models.classifier.vocabulary import SEP, UNK, Vocabulary
-from models.text import prepare
+from models.text import canonical
 
 WORD_START = np.uint16(1 << 15)  # the high bit of an id marks the first piece of a word
 SHARE = {"news_cctv": 0.3, "misc_fewclue": 0.5}  # far from what the public writes about hospitals
@@ -44,7 +44,7 @@ def lines(data: Path) -> Iterator[str]:
 def encode_words(vocabulary: Vocabulary, text: str) -> list[int]:
     """Ids with the word-start bit set, words as rjieba cuts them; a code is one word."""
     ids: list[int] = []
-    for part in CODE.split(prepare(text)):
+    for part in CODE.split(canonical(text)):
         words = [part] if part in vocabulary.ids else rjieba.cut(part)
         for word in words:
             chars = [word] if word in vocabulary.ids else [c for c in word if not c.isspace()]

@@ -70,11 +70,11 @@ def _sentiment_set(path: Path, label: str, words: dict[str, str], split: str, te
         pl.col(text).alias("text"), pl.lit(path.stem).alias("source"), pl.lit("sentiment_set").alias("kind"),
         pl.lit(None, pl.Int8).alias("relevant"), pl.col(label).cast(pl.String).replace_strict(words, default=None).alias("sentiment"),
         pl.lit(None, pl.String).alias("category"), pl.lit(split).alias("split"),
-    ).drop_nulls(["text", "sentiment"])  # fmt: skip
+    ).drop_nulls("text")  # fmt: skip
 
 
 def sentiment_sets(data: Path) -> pl.DataFrame:
-    """Public sentiment sets; their own test files keep the split `test`."""
+    """Public sentiment sets; their own test files keep the split `test`. A feeling without polarity has sentiment null."""
     folder = data / "sentiment"
     frames = []
     for path in sorted(folder.glob("*")):
@@ -103,10 +103,11 @@ def labelled(data: Path) -> pl.DataFrame:
     """All labelled rows, exact repeats and every held-out text removed from `train`."""
     own = pl.concat([headlines(data), posts(data)])
     frame = pl.concat([own, sentiment_sets(data)])
-    frame = frame.with_columns(_keys(frame))
+    frame = frame.with_columns(_keys(frame))  # keys of feelings without polarity are banned too, though they teach nothing
     banned = set(frame.filter(pl.col("split") != "train")["key"])
     train = frame.filter((pl.col("split") == "train") & ~pl.col("key").is_in(list(banned)))
-    return pl.concat([train.unique("key", keep="first", maintain_order=True), frame.filter(pl.col("split") != "train")])
+    whole = pl.concat([train.unique("key", keep="first", maintain_order=True), frame.filter(pl.col("split") != "train")])
+    return whole.drop_nulls("sentiment")
 
 
 def silent(data: Path) -> list[str]:

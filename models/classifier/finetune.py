@@ -1,15 +1,15 @@
 """Labelled texts -> a Reader, in three stages: general sentiment (many rows, one head), a linear teacher's view of unlabelled
-texts about hospitals (many rows, all heads, soft), then our own labels (few rows, all heads).
+texts about hospitals (many rows, all heads, soft), then our own labels (few rows, all heads; several times, averaged).
 
 Rows of unequal sources share one loss: a head learns only where its label is known.
 """
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from models import judge
-from models.classifier.network import HEADS, Reader, pad
-from models.classifier.pretrain import encoder_weights, shape_of
+from models.classifier.augment import augment
+from models.classifier.network import HEADS, Encoder, Reader, pad
 from models.classifier.score import encode
+from models.classifier.teacher import think
 from models.classifier.vocabulary import Vocabulary
 
 UNKNOWN = -100
@@ -29,11 +29,15 @@ UNKNOWN = -100
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a Reader is taught. `general_n` caps the rows of public sentiment sets, `silent_n` those of the teacher's stage."""
+    """How a Reader is taught. `general_n` caps the rows of public sentiment sets, `silent_n` those of the teacher's stage; the last
+    stage runs `soup_n` times from the same start and its weights are averaged (Wortsman et al. 2022, "Model soups").
+    """
 
     epochs: int = 6
-    general_n: int = 10_000
+    general_n: int = 40_000
     silent_n: int = 40_000
+    soup_n: int = 3
+    varied_share: float = 0.3
     batch_n: int = 32
     rate: float = 3e-4
     dropout: float = 0.1
@@ -90,18 +94,23 @@ def loss_of(logits: tuple[Tensor, ...], wanted: list[Tensor]) -> Tensor:
     return torch.stack(losses).sum()
 
 
-def _stage(reader: Reader, texts: list[str], wanted: list[Tensor], vocabulary: Vocabulary, recipe: Recipe, epochs: int, name: str) -> None:
+def _stage(
+    reader: Reader, texts: list[str], wanted: list[Tensor], vocabulary: Vocabulary, recipe: Recipe, name: str, epochs: int = 1, n: int = 0
+) -> None:  # fmt: skip
+    """One stage; where a text is read more than once, what must not matter in it (augment) is another thing each time."""
     device = next(reader.parameters()).device.type
-    rng = np.random.default_rng(recipe.seed)
-    rows = [encode(vocabulary, text) for text in texts]
+    rng = np.random.default_rng(recipe.seed + n)
     decay = [p for p in reader.parameters() if p.ndim > 1]
     plain = [p for p in reader.parameters() if p.ndim <= 1]
-    optimizer = torch.optim.AdamW([{"params": decay, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}], lr=recipe.rate)
-    total = epochs * math.ceil(len(rows) / recipe.batch_n)
-    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.rate, total_steps=total + 1, pct_start=0.1)
+    optimizer = torch.optim.AdamW(
+        [{"params": decay, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}], lr=recipe.rate, fused=True
+    )
+    total = epochs * math.ceil(len(texts) / recipe.batch_n)
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.rate, total_steps=total + 1, pct_start=max(0.1, 2 / (total + 1)))
     reader.train()
     with tqdm(total=total, desc=name) as bar:
         for _ in range(epochs):
+            rows = [encode(vocabulary, text) for text in (augment(texts, rng, recipe.varied_share) if epochs > 1 else texts)]
             for chosen in batches([len(row) for row in rows], recipe.batch_n, rng):
                 ids, mask = pad([rows[i] for i in chosen])
                 with torch.autocast(device, torch.bfloat16):
@@ -117,19 +126,16 @@ def _stage(reader: Reader, texts: list[str], wanted: list[Tensor], vocabulary: V
 
 
 def teach(
-    labelled: pl.DataFrame, silent: list[str], checkpoint: Path, vocabulary: Vocabulary, recipe: Recipe, note: Callable[[str], None] = print
+    labelled: pl.DataFrame, silent: list[str], encoder: Encoder, vocabulary: Vocabulary, recipe: Recipe, note: Callable[[str], None] = print
 ) -> Reader:
-    """Fine-tune the encoder in `checkpoint` on the `train` rows of `labelled` (datasets.labelled).
+    """Fine-tune `encoder` on the `train` rows of `labelled` (datasets.labelled).
 
-    `silent` are unlabelled texts about hospitals: the linear baseline, taught on the same train rows, says what it thinks of
-    them, and the reader learns that first (distillation, Hinton et al. 2015): it starts from where a linear model ends.
+    `silent` are unlabelled texts about hospitals: a linear teacher, taught on the same train rows, says what it thinks of them, and
+    the reader learns that first: it starts from where a linear model ends.
     """
     torch.manual_seed(recipe.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    reader = Reader(shape_of(checkpoint).config(len(vocabulary), recipe.dropout), recipe.dropout).to(device)
-    missing = reader.bert.load_state_dict(encoder_weights(checkpoint), strict=False).missing_keys
-    if missing:
-        raise ValueError(f"{checkpoint}: weights are missing {missing[:3]} …")
+    reader = Reader(encoder, recipe.dropout).to(device)
     train = labelled.filter(pl.col("split") == "train")
     own = train.filter(pl.col("relevant").is_not_null())
     general = train.filter(pl.col("relevant").is_null())
@@ -137,14 +143,23 @@ def teach(
     silent = sorted(silent)[:: max(1, len(silent) // recipe.silent_n)] if silent and recipe.silent_n else []
     note(f"{own.height} own rows, {general.height} general-sentiment rows, {len(silent)} unlabelled texts")
     if general.height:
-        _stage(reader, general["text"].to_list(), hard(general, recipe.smoothing), vocabulary, recipe, 1, "general sentiment")
+        _stage(reader, general["text"].to_list(), hard(general, recipe.smoothing), vocabulary, recipe, "general sentiment")
     if silent:
-        thoughts = judge.linear_baseline(train, pl.DataFrame({"text": silent}), HEADS)
+        thoughts = think(train, silent, HEADS)
         soft = [torch.from_numpy(thoughts[name].astype(np.float32)) for name in HEADS]
-        _stage(reader, silent, soft, vocabulary, recipe, 1, "a linear teacher")
+        _stage(reader, silent, soft, vocabulary, recipe, "a linear teacher")
     # Some general rows stay in the last stage, so that sentiment is not forgotten.
     mixed = pl.concat([own, general.head(own.height // 5)])
-    _stage(reader, mixed["text"].to_list(), hard(mixed, recipe.smoothing), vocabulary, recipe, recipe.epochs, "own labels")
+    texts, wanted = mixed["text"].to_list(), hard(mixed, recipe.smoothing)
+    start = copy.deepcopy(reader.state_dict())
+    total = {name: torch.zeros_like(value) for name, value in start.items() if value.is_floating_point()}
+    for n in range(recipe.soup_n):
+        reader.load_state_dict(start)
+        torch.manual_seed(recipe.seed + n)
+        _stage(reader, texts, wanted, vocabulary, recipe, f"own labels {n + 1}/{recipe.soup_n}", recipe.epochs, n)
+        for name in total:
+            total[name] += reader.state_dict()[name] / recipe.soup_n
+    reader.load_state_dict({**start, **total})
     return reader.cpu().eval()
 
 

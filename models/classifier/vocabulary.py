@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from models.text import pieces, prepare
+from models.text import canonical, pieces
 
 PAD, UNK, CLS, SEP, MASK = range(5)
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[URL]", "[USER]"]
@@ -36,7 +36,7 @@ class Vocabulary:
         """The `size` most frequent pieces seen at least `floor` times."""
         counts: Counter[str] = Counter()
         for text in texts:
-            counts.update(pieces(prepare(text)))
+            counts.update(pieces(canonical(text)))
         for special in SPECIAL:
             counts.pop(special, None)
         kept = [piece for piece, n in sorted(counts.items(), key=lambda x: (-x[1], x[0])) if n >= floor]
@@ -44,19 +44,18 @@ class Vocabulary:
 
     def encode(self, text: str, limit: int | None = None) -> list[int]:
         """Ids of `text` without [CLS] and [SEP]; over `limit` the middle is left out (news put the point first, complaints last)."""
-        ids: list[int] = []
-        for piece in pieces(prepare(text)):
-            known = self.ids.get(piece)
-            if known is not None:
-                ids.append(known)
-            elif len(piece) > 1:
-                ids.extend(self.ids.get(char, UNK) for char in piece)
-            else:
-                ids.append(UNK)
+        found = pieces(canonical(text))
+        ids = [known for known in map(self.ids.get, found) if known is not None]
+        if len(ids) < len(found):  # seldom
+            ids = [i for piece in found for i in self._spelt(piece)]
         if limit is not None and len(ids) > limit:
             head = limit * 3 // 4
             ids = ids[:head] + ids[len(ids) - (limit - head) :]
         return ids
+
+    def _spelt(self, piece: str) -> list[int]:
+        known = self.ids.get(piece)
+        return [self.ids.get(char, UNK) for char in piece] if known is None else [known]
 
     def unknown_share(self, text: str) -> float:
         ids = self.encode(text)
