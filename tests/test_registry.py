@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from models import registry
+from models import registry, versions
 from models.escalation.model import SHIPPED, Forecaster
 from models.escalation.pyfunc import INPUTS, OUTPUTS, REQUIREMENTS
 
@@ -87,6 +87,44 @@ def test_a_model_without_a_loader_is_kept_as_files(uri: str, tmp_path: Path) -> 
     crowned = registry.champion("notthere", uri)
     assert crowned is not None
     assert (Path(crowned.source) / "weights.bin").read_bytes() == b"constructed"
+
+
+def test_the_escalation_model_goes_back_the_same_way(uri: str, tmp_path: Path) -> None:
+    first, second = (trained(uri, tmp_path)[1] for _ in range(2))
+    for version in (first, second):
+        registry.promote("escalation", version, uri)
+    weights = tmp_path / "weights"
+    (weights / "escalation").mkdir(parents=True)
+    (weights / "escalation" / "board_chance.txt").write_text("damaged", encoding="utf-8")
+    before = versions.earlier("escalation", uri)
+    assert before.version == first
+    assert not versions.is_shipped(before, weights)
+    assert versions.rollback(before, weights, uri) == weights / "escalation"
+    assert versions.is_shipped(before, weights)
+    assert {path.name: path.read_bytes() for path in (weights / "escalation").iterdir()} == {
+        path.name: path.read_bytes() for path in SHIPPED.iterdir()
+    }
+    crowned = registry.champion("escalation", uri)
+    assert crowned is not None
+    assert crowned.version == first
+
+
+@pytest.mark.parametrize("where", ["sqlite:///{}/file/mlflow.db", "sqlite:///{}/file", "http://127.0.0.1:1"])
+def test_a_registry_that_does_not_answer_is_one_clear_line(where: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no database" * 100, encoding="utf-8")
+    with pytest.raises(registry.RegistryProblem) as told:
+        registry.log_training("escalation", {}, {}, [], {}, {}, where.format(tmp_path))
+    assert str(told.value).startswith(f"MLflow at {where.format(tmp_path)}: ")
+    assert "\n" not in str(told.value)
+
+
+def test_a_run_says_what_ran(uri: str, tmp_path: Path) -> None:
+    from mlflow import MlflowClient
+
+    tags = MlflowClient(uri).get_run(trained(uri, tmp_path)[0]).data.tags
+    assert len(tags["mlflow.source.git.commit"]) in (40, len("unknown"))
+    assert tags["git.is_dirty"] in ("true", "false", "unknown")
+    assert tags["command"]
 
 
 def test_where_records_are_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

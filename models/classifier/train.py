@@ -2,43 +2,41 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from models import judge
-from models.classifier import datasets
+from models import judge, slices
+from models.classifier import datasets, record
+from models.classifier.checkpoints import EMBEDDED, load
 from models.classifier.export import export
 from models.classifier.finetune import Recipe, predict, targets, teach
+from models.classifier.judging import Report as Report
+from models.classifier.judging import judged, write_card
+from models.classifier.judging import measure as measure
 from models.classifier.network import HEADS
-from models.classifier.pretrain import shape_of
-from models.classifier.score import FILES, SHIPPED, Classifier
-from models.classifier.vocabulary import Vocabulary
+from models.classifier.score import SHIPPED
+from models.shipping import ship
+from warehouse.settings import ConfigProblem
 
-PRETRAINED = Path(__file__).resolve().parent.parent / "weights" / "pretrained"
-NAME = "guanchao-text"
+NAME = "guanchao-text"  # the first part of every model_version
 STANDARD = Recipe()
+INT8_N = 1000  # validation texts on which export makes and checks its int8 twin
 
 
-@dataclass(frozen=True)
-class Report:
-    """What was measured, on the test split, and what was decided."""
+def temperatures(logits: list[NDArray[np.float32]], frame: pl.DataFrame) -> dict[str, float]:
+    """One per head, fitted on validation rows.
 
-    figures: dict[str, float]
-    baseline: dict[str, float]
-    champion: dict[str, float] | None
-    verdict: judge.Verdict
-    folder: Path
-
-
-def temperatures(logits: list[np.ndarray], frame: pl.DataFrame) -> dict[str, float]:
-    """One per head, fitted on validation rows."""
+    More was tried on the first champion: a bias or a scale a label halves the error on headlines, but moves the chosen label, at 3 to
+    4 points of macro-F1 on posts; a temperature a kind of text changes the error by 0.01.
+    """
     wanted = targets(frame)
     out = {}
     for i, head in enumerate(HEADS):
@@ -47,54 +45,57 @@ def temperatures(logits: list[np.ndarray], frame: pl.DataFrame) -> dict[str, flo
     return out
 
 
-def measure(classifier: Classifier, frame: pl.DataFrame) -> dict[str, float]:
-    """Figures of an exported classifier: what is judged is what will run."""
-    heads = classifier.probabilities(frame["text"].to_list())
-    return judge.table(frame, {name: head.astype(float) for name, head in zip(HEADS, heads, strict=True)}, HEADS)
+def with_labels(labelled: pl.DataFrame, labels: pl.DataFrame | None) -> tuple[pl.DataFrame, int]:
+    """datasets.labelled and people's own `labels` (datasets.COLUMNS, split train or validation) -> one frame, and how many joined it.
+
+    A text of the frozen validation or test split stays what it is there, so that no run learns a held-out text and all are judged
+    alike; one of `train` gets the new labels, and leaves `train` if they hold it out. ConfigProblem says what is wrong with `labels`.
+    """
+    if labels is None or not labels.height:
+        return labelled, 0
+    missing = [name for name in datasets.COLUMNS if name not in labels.columns]
+    if missing:
+        raise ConfigProblem(f"labels: no column {missing[0]}; they have {', '.join(datasets.COLUMNS)}")
+    wrong = sorted(set(labels["split"].fill_null("null")) - {"train", "validation"})
+    if wrong:
+        raise ConfigProblem(f"labels: split {wrong[0]}; only train and validation grow, the test split is frozen")
+    new = labels.select(pl.col(name).cast(labelled.schema[name]) for name in datasets.COLUMNS)
+    new = new.with_columns(new["text"].map_elements(datasets.key, return_dtype=pl.String).alias("key"))
+    held = labelled.filter(pl.col("split") != "train")["key"].unique().to_list()
+    new = new.filter(~pl.col("key").is_in(held)).unique("key", keep="last", maintain_order=True)
+    rest = labelled.filter((pl.col("split") != "train") | ~pl.col("key").is_in(new["key"].to_list()))
+    return pl.concat([rest, new.select(rest.columns)]), new.height
 
 
 def train(
-    data: Path, checkpoint: Path = PRETRAINED, out: Path = SHIPPED, recipe: Recipe = STANDARD, promote: bool = False,
-    tracking_uri: str | None = None, note: Callable[[str], None] = print,
+    data: Path, checkpoint: str = EMBEDDED, out: Path = SHIPPED, recipe: Recipe = STANDARD, promote: bool = False,
+    tracking_uri: str | None = None, note: Callable[[str], None] = print, labels: pl.DataFrame | None = None,
 ) -> Report:  # fmt: skip
-    """Teach a Reader from `checkpoint` on the labelled sets under `data`; with `promote`, replace `out` if the judge agrees."""
-    labelled = datasets.labelled(data)
+    """Teach a Reader from `checkpoint` on the labelled sets under `data` and people's own `labels`; with `promote`, replace `out` if
+    the judge agrees. An MLflow that cannot be written is a note, not an end: verdict and files stand without it.
+    """
+    labelled, labels_n = with_labels(datasets.labelled(data), labels)
     own = labelled.filter(pl.col("relevant").is_not_null())
-    validation, test = own.filter(pl.col("split") == "validation"), own.filter(pl.col("split") == "test")
-    vocabulary = Vocabulary.load(checkpoint / "vocabulary.txt")
-    reader = teach(labelled, datasets.silent(data), checkpoint, vocabulary, recipe, note)
-    heat = temperatures(predict(reader, validation["text"].to_list(), vocabulary), validation)
-    challenger = Path(tempfile.mkdtemp(prefix="guanchao-text-"))
-    card = {"name": NAME, "shape": asdict(shape_of(checkpoint)), "recipe": asdict(recipe), "temperatures": heat, "heads": HEADS}
-    export(reader, vocabulary, heat, card, challenger)
+    splits = {name: own.filter(pl.col("split") == name) for name in ("train", "validation", "test")}
+    held = set(splits["validation"]["key"])
+    silent = [text for text in datasets.silent(data) if datasets.key(text) not in held]
+    encoder, vocabulary, origin = load(checkpoint, recipe.dropout)
+    reader = teach(labelled, silent, encoder, vocabulary, recipe, note)
+    heat = temperatures(predict(reader, splits["validation"]["text"].to_list(), vocabulary), splits["validation"])
+    challenger = Path(tempfile.mkdtemp(prefix=f"{NAME}-"))
+    card: dict[str, Any] = {"name": NAME, "encoder": origin, "recipe": asdict(recipe), "temperatures": heat, "heads": HEADS}
+    unseen = splits["validation"].sample(min(INT8_N, splits["validation"].height), seed=7)["text"].to_list()
+    export(reader, vocabulary, heat, card, challenger, calibration_texts=unseen)
     note("judging on the test split")
-    figures = measure(Classifier.load(challenger), test)
-    linear = judge.linear_baseline(own.filter(pl.col("split") == "train"), test, HEADS)
-    baseline = judge.table(test, linear, HEADS)
-    champion = measure(Classifier.load(out), test) if all((out / name).exists() for name in FILES) else None
-    verdict = judge.judge(figures, champion, baseline)
-    card["test"] = {"challenger": figures, "linear_baseline": baseline}
-    (challenger / "card.json").write_text(json.dumps(card, ensure_ascii=False, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    folder = challenger
-    if promote and verdict.promote:
-        shutil.copytree(challenger, out, dirs_exist_ok=True)
-        folder = out
-    _log(data, recipe, figures, baseline, verdict, folder, promote and verdict.promote, tracking_uri)
-    return Report(figures, baseline, champion, verdict, folder)
-
-
-def _log(
-    data: Path, recipe: Recipe, figures: dict[str, float], baseline: dict[str, float], verdict: judge.Verdict, folder: Path,
-    promoted: bool, tracking_uri: str | None,
-) -> None:  # fmt: skip
-    from models import registry
-    from models.provenance import hashes
-
-    metrics = {**figures, **{f"baseline/{name}": value for name, value in baseline.items()}}
-    run_id = registry.log_training(
-        NAME, asdict(recipe), metrics, sorted(folder.glob("*")), hashes(data / "text", data / "sentiment"),
-        {"verdict": "; ".join(verdict.reasons)}, tracking_uri,
-    )  # fmt: skip
-    version = registry.register(NAME, run_id, sorted(folder.glob("*")), tracking_uri)
-    if promoted:
-        registry.promote(NAME, version, tracking_uri)
+    report = judged(challenger, out, splits["train"], slices.dated(splits["test"], data))
+    made_of, counts = record.sources(data, checkpoint, labels), record.rows(labelled) | {"labels_n": labels_n}
+    write_card(report, {"data": made_of, "rows": counts})
+    params = {**asdict(recipe), **origin, **{f"temperature.{head}": heat[head] for head in HEADS}, **counts}
+    params |= {f"int8.{name}": value for name, value in card.get("int8", {}).items()}
+    version = record.record(report, params, made_of, tracking_uri, note)
+    if not (promote and report.verdict.promote):
+        return replace(report, version=version)
+    ship(challenger, out)
+    record.crown(version, tracking_uri, note)
+    shutil.rmtree(challenger)
+    return replace(report, version=version, folder=out, is_shipped=True)
