@@ -7,16 +7,15 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 import polars as pl
 
-from briefing import facts
+from briefing import evidence, facts
 from briefing.playbook import Level, Playbook
+from briefing.render import clock_words
 from warehouse.clock import shanghai
-from warehouse.vocabulary import AUTHOR_KINDS, CATEGORIES, COVERAGE_STATUSES, FETCH_REASONS, KINDS, PLATFORMS, RESOLVE_RULES
+from warehouse.vocabulary import CATEGORIES, COVERAGE_STATUSES, FETCH_REASONS, RESOLVE_RULES
 
-EVENT_POSTS, EXCERPT, WHOLE = 200, 120, 2000
 SPARK_H, BUCKET_H = 72, 3
 TONES = ("worst", "middle", "mild")
 CHANCE_WORDS = ((0.8, "很可能"), (0.5, "较可能"), (0.2, "有可能"), (0.0, "可能性较小"))
@@ -35,23 +34,11 @@ class Frames:
     scores: pl.DataFrame
     observations: pl.DataFrame
     coverage: pl.DataFrame
+    explanations: pl.DataFrame
 
 
 def day(moment: datetime) -> str:
     return shanghai(moment, "%Y-%m-%d")
-
-
-def clock_words(moment: datetime) -> str:
-    return shanghai(moment, "%-m月%-d日 %H:%M")
-
-
-def safe_link(url: str | None) -> str | None:
-    """Only http(s) may be followed from a page made of strangers' text."""
-    try:
-        parts = urlsplit(url or "")
-    except ValueError:
-        return None
-    return url if parts.scheme in ("http", "https") and parts.netloc else None
 
 
 def coverage(frame: pl.DataFrame, titles: dict[str, str], enough: float, as_of: datetime) -> dict[str, Any]:
@@ -75,9 +62,7 @@ def coverage(frame: pl.DataFrame, titles: dict[str, str], enough: float, as_of: 
 
 def cards(frames: Frames, playbook: Playbook, hospitals: dict[str, str], as_of: datetime) -> list[dict[str, Any]]:
     """One card a warning, in rank order."""
-    inside = facts.members(frames.events, frames.event_posts, frames.posts, frames.mentions, frames.scores, as_of)
-    wanted = frames.warnings["event_id"].unique().to_list()
-    inside = _with_counts(inside.filter(pl.col("event_id").is_in(wanted)), frames.observations, as_of)
+    inside = _inside(frames, as_of)
     by_event = {event_id: rows for (event_id,), rows in inside.group_by("event_id")}
     forecasts = frames.forecasts.filter(pl.col("as_of") == as_of).sort("event_id", "horizon_h")
     sizes = dict(frames.events.filter(pl.col("as_of") == as_of).select("event_id", "posts_n").iter_rows())
@@ -96,10 +81,24 @@ def cards(frames: Frames, playbook: Playbook, hospitals: dict[str, str], as_of: 
                 "drivers": chances[0]["drivers"] if chances else [],
                 "posts_n": sizes.get(event_id, rows.height),
                 "spark": spark(facts.counting(rows)["said_at"].to_list(), as_of),
-                "posts": [_post(row) for row in _ordered(rows).iter_rows(named=True)],
+                "posts": evidence.said(evidence.in_order(rows), frames.explanations),
             }
         )
     return made
+
+
+def explained(frames: Frames, as_of: datetime) -> pl.DataFrame:
+    """The posts whose deciding words the event pages mark: the first of each warning's event (post_id, title, text, first_seen_at)."""
+    events = [evidence.in_order(rows).head(evidence.EXPLAINED) for _, rows in _inside(frames, as_of).group_by("event_id")]
+    posts = pl.concat([frames.posts.clear(), *(rows.select(frames.posts.columns) for rows in events)])
+    return posts.select("post_id", "title", "text", "first_seen_at").unique("post_id").sort("post_id")
+
+
+def _inside(frames: Frames, as_of: datetime) -> pl.DataFrame:
+    """Posts of the events warned of, with their counts."""
+    inside = facts.members(frames.events, frames.event_posts, frames.posts, frames.mentions, frames.scores, as_of)
+    wanted = frames.warnings["event_id"].unique().to_list()
+    return evidence.with_counts(inside.filter(pl.col("event_id").is_in(wanted)), frames.observations, as_of)
 
 
 def _plan(warning: dict[str, Any], playbook: Playbook) -> dict[str, Any]:
@@ -135,55 +134,6 @@ def rule_words(rule: str) -> tuple[str, str]:
 
 def _figure(n: float) -> str:
     return f"{n:,.0f}" if n >= 10 or n == round(n) else f"{n:.1f}"
-
-
-def _with_counts(posts: pl.DataFrame, observations: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
-    """Latest known counts of each post, and their sum as `engaged_n`."""
-    counts = ("reposts_n", "comments_n", "likes_n")
-    last = observations.filter(pl.col("observed_at") <= as_of).sort("observed_at").unique("post_id", keep="last", maintain_order=True)
-    last = last.select("post_id", *counts, engaged_n=pl.sum_horizontal(counts))
-    return posts.join(last, on="post_id", how="left").with_columns(pl.col("engaged_n").fill_null(0))
-
-
-def _ordered(posts: pl.DataFrame) -> pl.DataFrame:
-    """The posts that carry the warning first: confirmed, then relevant, then most answered, newest; the same words once."""
-    sure, relevant = (
-        pl.col("status").replace_strict({"confirmed": 2, "unconfirmed": 0}, default=1),
-        pl.col("relevant_p").fill_null(0.0).round(1),
-    )
-    ranked = posts.with_columns(sure=sure, near=relevant).sort(
-        "sure", "near", "engaged_n", "said_at", "post_id", descending=[True, True, True, True, False]
-    )
-    return ranked.unique(["title", "text"], keep="first", maintain_order=True).head(EVENT_POSTS)
-
-
-def _post(row: dict[str, Any]) -> dict[str, Any]:
-    counted = (("转发", row["reposts_n"]), ("评论", row["comments_n"]), ("点赞", row["likes_n"]))
-    text = " ".join(row["text"].split())
-    return {
-        "title": row["title"] if row["title"] and row["title"] != row["text"] else None,
-        "text": _cut(text, WHOLE),
-        "excerpt": _cut(text, EXCERPT),
-        "platform": PLATFORMS[row["platform"]],
-        "kind": KINDS[row["kind"]],
-        "author": AUTHOR_KINDS.get(row["author_kind"] or ""),
-        "time": _when(row),
-        "seen": clock_words(row["first_seen_at"]),
-        "link": safe_link(row["url"]),
-        "counts": [f"{word} {n:,}" for word, n in counted if n],
-        "is_sure": row["status"] != "unconfirmed",
-        "post_id": row["post_id"],
-    }
-
-
-def _cut(text: str, longest: int) -> str:
-    return text if len(text) <= longest else text[:longest] + "……"
-
-
-def _when(row: dict[str, Any]) -> str:
-    if row["published_at"] is None:
-        return f"{clock_words(row['first_seen_at'])} 首次看到"
-    return shanghai(row["published_at"], "%-m月%-d日") if row["published_precision"] == "day" else clock_words(row["published_at"])
 
 
 def spark(moments: list[datetime], as_of: datetime) -> dict[str, Any]:

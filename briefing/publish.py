@@ -19,8 +19,9 @@ from warehouse.clock import SHANGHAI
 from warehouse.settings import Settings
 from warehouse.watchlist import Watchlist
 
+MODELS_PAGE = "models.html"
 WEEKDAYS = "一二三四五六日"
-STATES = {"list": "今日预警榜", "quiet": "今日没有预警", "uncovered": "覆盖不足", "no_list": "今日无榜单"}
+STATES = {"list": "今日预警榜", "quiet": "今日没有预警", "uncovered": "覆盖不足", "no_list": "今日无榜单", "models": "模型页"}
 
 
 @dataclass(frozen=True)
@@ -40,10 +41,11 @@ def publish(
     cards = pages.cards(frames, playbook, hospitals, as_of)
     state = "uncovered" if not strip["is_enough"] else "list" if cards else "quiet"
     said = {
-        **_header(settings, as_of, state), **_read(frames, settings, as_of), "strip": strip, "cards": cards,
+        **header(settings, as_of, state), **_read(frames, settings, as_of), "strip": strip, "cards": cards,
         "records": twins.records(frames.warnings, as_of),
         "tally": _tally(cards, playbook), "plan_version": playbook.version,
         "data_docs": Path(os.path.relpath(data_docs, out)).as_posix() if data_docs else None,
+        "has_models_page": (out / MODELS_PAGE).is_file(),
     }  # fmt: skip
     rows = [twins.row(card) for card in cards]
     events = {f"events/{c['event_id']}.html": page("event.html").render(said, card=c, base="../", root="../../") for c in cards}
@@ -52,10 +54,11 @@ def publish(
 
 def publish_no_list(reason: str, settings: Settings, out: Path, as_of: datetime) -> Published:
     """A stage stopped: today's page says so and why; yesterday's list stays yesterday's."""
-    return _write_day(out, as_of, "no_list.html", {**_header(settings, as_of, "no_list"), "why": reason}, [], {})
+    return _write_day(out, as_of, "no_list.html", {**header(settings, as_of, "no_list"), "why": reason}, [], {})
 
 
-def _header(settings: Settings, as_of: datetime, state: str) -> dict[str, Any]:
+def header(settings: Settings, as_of: datetime, state: str) -> dict[str, Any]:
+    """What the top of every page says."""
     local = as_of.astimezone(SHANGHAI)
     return {
         "name": settings.name, "is_drill": settings.drill, "state": state, "heading": STATES[state], "day_on": pages.day(as_of), "why": "",
@@ -94,24 +97,26 @@ def _write_day(
         stamp: whole,
         "index.html": whole,
     }
-    written = [_replace(folder / name, text, "utf-8-sig" if name.endswith(".csv") else "utf-8") for name, text in files.items()]
-    if max(_days(out)) == said["day_on"]:
-        written.append(_replace(out / "latest.html", page(template).render(said, base=f"{said['day_on']}/", root="")))
+    written = [replace_file(folder / name, text, "utf-8-sig" if name.endswith(".csv") else "utf-8") for name, text in files.items()]
+    if max(days(out)) == said["day_on"]:
+        written.append(replace_file(out / "latest.html", page(template).render(said, base=f"{said['day_on']}/", root="")))
     written.append(
-        _replace(out / "days.html", page("days.html").render({**said, "heading": "往日榜单"}, base="", root="", days=_archive(out)))
+        replace_file(out / "days.html", page("days.html").render({**said, "heading": "往日榜单"}, base="", root="", days=_archive(out)))
     )
     return Published(tuple(reversed(written)))
 
 
-def _days(out: Path) -> list[str]:
+def days(out: Path) -> list[str]:
+    """Days with a page, newest first."""
     return sorted((folder.parent.name for folder in out.glob("????-??-??/index.html")), reverse=True)
 
 
 def _archive(out: Path) -> list[dict[str, Any]]:
-    return [json.loads((out / day / "list.json").read_text(encoding="utf-8")) for day in _days(out)]
+    return [json.loads((out / day / "list.json").read_text(encoding="utf-8")) for day in days(out)]
 
 
-def _replace(path: Path, text: str, encoding: str = "utf-8") -> Path:
+def replace_file(path: Path, text: str, encoding: str = "utf-8") -> Path:
+    """Write a whole file or none."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.write_bytes(text.encode(encoding))

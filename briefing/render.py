@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+
+from warehouse.clock import shanghai
 
 FOLDER = Path(__file__).parent / "templates"
 
@@ -13,6 +16,11 @@ FOLDER = Path(__file__).parent / "templates"
 def percent(share: float) -> str:
     """0.634 -> 63%; never 0% or 100%: a forecast is never certain."""
     return f"{min(max(round(share * 100), 1), 99)}%"
+
+
+def clock_words(moment: datetime) -> str:
+    """3月10日 08:30, by the clock of Shanghai."""
+    return shanghai(moment, "%-m月%-d日 %H:%M")
 
 
 @cache

@@ -9,25 +9,18 @@ from typing import Annotated, Any
 
 import typer
 
-from warehouse.settings import OFF_SWITCHES, PROJECT, ConfigProblem, Settings, load_settings
+from flows.cli_backscore import backscore
+from flows.cli_label import label
+from flows.cli_models import models
+from flows.cli_train import train
+from flows.options import DRILL, SHARED, AsOf, Conf, Data, Tracking, prepare
+from warehouse.settings import ConfigProblem, load_settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="观潮 Guanchao: 医院网络舆情预警")
-train = typer.Typer(no_args_is_help=True, help="Teach a model, judge it, promote or refuse it.")
 app.add_typer(train, name="train")
-
-Conf = Annotated[Path, typer.Option("--conf", help="folder with hospitals.yml, sources.yml, settings.yml", envvar="GUANCHAO_CONF")]
-AsOf = Annotated[str | None, typer.Option("--as-of", help="look back from this instant, e.g. 2026-03-10T08:30+08:00; default: now")]
-DRILL = PROJECT / "conf" / "drill"
-Data = Annotated[Path, typer.Option("--data", help="folder of shared data", envvar="GUANCHAO_DATA")]
-SHARED = PROJECT.parent / "shared" / "data"
-
-
-def prepare(settings: Settings) -> None:
-    """Before any library is imported: no telemetry, and Prefect's own files under the data root."""
-    _switches()
-    settings.root.mkdir(parents=True, exist_ok=True)
-    os.environ.setdefault("PREFECT_HOME", str((settings.root / "prefect").resolve()))
-    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "90")
+app.add_typer(models, name="models")
+app.add_typer(label, name="label")
+app.command()(backscore)
 
 
 @app.command()
@@ -50,7 +43,9 @@ def run(conf: Conf = DRILL, as_of: AsOf = None) -> None:
 
 @app.command()
 def stage(
-    name: Annotated[str, typer.Argument(help="mention, score, group, forecast, rank or publish")], conf: Conf = DRILL, as_of: AsOf = None
+    name: Annotated[str, typer.Argument(help="mention, score, group, forecast, rank, explain, watch or publish")],
+    conf: Conf = DRILL,
+    as_of: AsOf = None,
 ) -> None:  # fmt: skip
     """One stage of the last run (or of --as-of) again on what the tables hold, e.g. `rank` after an edit of the playbook."""
     from flows.steps import timed
@@ -94,12 +89,29 @@ def import_(
 def score(
     source: Annotated[Path, typer.Argument(help="CSV, JSONL or Parquet with a text column")],
     out: Annotated[Path, typer.Option("--out", help="CSV, JSONL or Parquet to write")],
+    precision: Annotated[str | None, typer.Option(help="f32 as on the road, bf16 or int8; default: the fastest this machine has")] = None,
+    column: Annotated[str | None, typer.Option(help="the text column, if it is not named text, title, content, 正文, 内容 or 标题")] = None,
 ) -> None:
-    """Read every text of a file: relevance, sentiment, category, with probabilities."""
+    """Read every text of a file: relevance, sentiment, category, with probabilities. Killed, it goes on where it stopped."""
     from models.classifier.files import score_file
+    from models.classifier.score import PRECISIONS
 
-    rows = score_file(source, out)
+    if precision not in (None, *PRECISIONS):
+        raise ConfigProblem(f"--precision {precision}: unknown; one of: {', '.join(PRECISIONS)}")
+    rows = score_file(source, out, precision, column)
     typer.echo(f"{rows} rows → {out}")
+
+
+@app.command()
+def drift(conf: Conf = DRILL, as_of: AsOf = None, tracking_uri: Tracking = None) -> None:
+    """Has what the text model reads drifted? The last run's figures (or those of --as-of); every day's go to MLflow, once."""
+    from flows.terminal import print_drift
+
+    settings = load_settings(conf)
+    prepare(settings)
+    from flows.upkeep import record_drift
+
+    print_drift(*record_drift(settings, as_of, tracking_uri))
 
 
 @app.command()
@@ -159,7 +171,7 @@ def serve(conf: Conf = DRILL) -> None:
 
 @app.command()
 def bench(
-    name: Annotated[str, typer.Argument(help="text, events or escalation")],
+    name: Annotated[str, typer.Argument(help="text, transfer, behaviour, events or escalation")],
     full: Annotated[bool, typer.Option("--full", help="the figures of docs/benchmarks.md")] = False,
     data: Data = SHARED,
 ) -> None:
@@ -171,57 +183,6 @@ def bench(
     if name not in BENCHES:
         raise ConfigProblem(f"bench {name}: unknown; one of: {', '.join(BENCHES)}")
     typer.echo(json.dumps(BENCHES[name](data, full), ensure_ascii=False, indent=1))
-
-
-@train.command("pretrain")
-def train_pretrain(
-    minutes: Annotated[float, typer.Option(help="how long")],
-    data: Data = SHARED,
-    work: Annotated[Path, typer.Option(help="folder of the corpus and the checkpoints; a run there is continued")] = Path("data/pretrain"),
-) -> None:
-    """Masked-language-model pretraining of the embedded BERT; stop it at any time and start it again."""
-    from models.classifier.work import pretrain_in
-
-    progress = pretrain_in(work, data, minutes)
-    typer.echo(f"{progress['tokens'] / 1e6:.1f} M tokens so far, loss {progress['loss']:.3f}; weights in {work}")
-
-
-@train.command("text")
-def train_text(
-    data: Data = SHARED,
-    checkpoint: Annotated[Path | None, typer.Option(help="pretrained encoder; default: the shipped one")] = None,
-    promote: Annotated[bool, typer.Option("--promote", help="replace the champion if the judge agrees")] = False,
-    tracking_uri: Annotated[str | None, typer.Option(help="MLflow; default: sqlite under data/")] = None,
-) -> None:
-    """Labels → the classifier, judged against champion and linear baseline on the frozen test split."""
-    from flows.terminal import print_report
-    from models.classifier import train as text
-    from models.provenance import seal
-
-    _switches()
-    print_report(text.train(data, checkpoint or text.PRETRAINED, promote=promote, tracking_uri=tracking_uri))
-    seal(PROJECT / "models" / "weights")
-
-
-@train.command("escalation")
-def train_escalation(
-    data: Data = SHARED,
-    promote: Annotated[bool, typer.Option("--promote", help="replace the champion if the judge agrees")] = False,
-    tracking_uri: Annotated[str | None, typer.Option(help="MLflow; default: sqlite under data/")] = None,
-) -> None:
-    """Boards and cascades → the forecaster, judged against champion and baselines."""
-    from flows.terminal import print_figures
-    from models.escalation import train as escalation
-    from models.provenance import seal
-
-    _switches()
-    print_figures(escalation.train(data, tracking_uri=tracking_uri, promote=promote))
-    seal(PROJECT / "models" / "weights")
-
-
-def _switches() -> None:
-    for name, value in OFF_SWITCHES.items():
-        os.environ.setdefault(name, value)
 
 
 def main() -> None:

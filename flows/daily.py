@@ -19,12 +19,12 @@ from flows.steps import Step, tell_why, timed
 from warehouse.settings import load_settings
 
 ARRIVAL = (stages.crawl, stages.land)
-READING = (stages.mention, stages.score, stages.group, stages.forecast, stages.rank, stages.publish)
+READING = (stages.mention, stages.score, stages.group, stages.forecast, stages.rank, stages.explain, stages.watch, stages.publish)
 
 
 @flow(name="daily", flow_run_name="daily-{as_of}")
 def daily(conf: str, as_of: str | None = None, crawl: bool = True) -> list[Step] | State[list[Step]]:
-    """Crawl → land → mention → score → group → forecast → rank → publish. A stage that stops publishes why there is no list."""
+    """Crawl → land → mention → score → group → forecast → rank → explain → watch → publish. One that stops publishes why there is none."""
     settings = load_settings(Path(conf))
     moment = when(as_of, settings.as_of)
     with replica_of(settings.scenario, moment) if crawl and settings.drill else nullcontext("") as url:
@@ -37,7 +37,7 @@ def walk(road: Road, order: tuple[Callable[[Road], int], ...]) -> list[Step] | S
     steps: list[Step] = []
     for stage in order:
         steps.append(as_task(stage)(road, return_state=True).result(raise_on_failure=False))
-        if steps[-1].stopped:
+        if steps[-1].ends_the_road:
             tell_why(road, steps[-1])
             return Failed(message=f"{stage.__name__}: {steps[-1].stopped}", data=steps)
         if stage is stages.crawl:

@@ -6,6 +6,7 @@ of a small day's cost.
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -232,17 +233,50 @@ def rank(road: Road) -> int:
     return warnings.height
 
 
+def explain(road: Road) -> int:
+    """Which words moved the champion's reading of the posts that carry the warnings; returns words found."""
+    from briefing.pages import explained
+    from models.classifier.explain import explain as weigh
+    from models.classifier.score import Classifier
+
+    frames = _frames(road)
+    posts = explained(frames, road.as_of).join(frames.explanations.select("post_id").unique(), on="post_id", how="anti")
+    return road.warehouse.add("explanations", weigh(Classifier.load(), posts)) if posts.height else 0
+
+
+def _frames(road: Road) -> Any:
+    """The tables that a list is printed from."""
+    from briefing.pages import Frames
+    from models.classifier.score import SHIPPED, version
+
+    return Frames(
+        warnings=road.made("warnings"), events=road.made("events"), forecasts=road.made("forecasts"), event_posts=road.made("event_posts"),
+        posts=road.known("posts"), mentions=road.known("mentions"), scores=scores_in_force(road), observations=road.known("observations"),
+        coverage=road.made("coverage"), explanations=road.known("explanations").filter(pl.col("model_version") == version(SHIPPED)),
+    )  # fmt: skip
+
+
+def watch(road: Road) -> int:
+    """Has what the text model reads drifted? The day's rows and the models' page; returns rows. A pulse watches nothing: days do."""
+    if road.edition != "daily":
+        return 0
+    from briefing.models_page import SEEN_DAYS, publish_models
+    from models.classifier.score import SHIPPED, version
+    from models.drift import drift
+
+    road.warehouse.replace("drift", drift(road.warehouse, road.as_of), road.as_of)
+    rows = road.warehouse.read("drift", as_of=road.as_of, since=road.as_of - timedelta(days=SEEN_DAYS))
+    card = json.loads((SHIPPED / "card.json").read_text(encoding="utf-8"))
+    publish_models(card, version(SHIPPED), rows, road.settings, road.published, road.as_of)
+    return rows.filter(pl.col("as_of") == road.as_of).height
+
+
 def publish(road: Road) -> int:
     """The list as pages and as JSON and CSV twins; returns the files written."""
-    from briefing.pages import Frames
     from briefing.playbook import load_playbook
     from briefing.publish import publish as write
 
-    frames = Frames(
-        warnings=road.made("warnings"), events=road.made("events"), forecasts=road.made("forecasts"), event_posts=road.made("event_posts"),
-        posts=road.known("posts"), mentions=road.known("mentions"), scores=scores_in_force(road), observations=road.known("observations"),
-        coverage=road.made("coverage"),
-    )  # fmt: skip
+    frames = _frames(road)
     titles = {f"import:{name}": words for name, words in ARCHIVES.items()} | {card.id: card.title for card in road.cards()}
     docs = road.settings.published / "data_docs" / "index.html"
     published = write(

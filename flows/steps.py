@@ -11,15 +11,21 @@ from pathlib import Path
 
 from flows.road import Road
 
+MONITORS = ("explain", "watch")  # they explain and watch the models; what breaks in them is shown and costs nobody the list
+
 
 @dataclass(frozen=True)
 class Step:
-    """What a stage did. `stopped` says why nothing came after it."""
+    """What a stage did. `stopped` says why it did not."""
 
     stage: str
     rows: int
     seconds: float
     stopped: str = ""
+
+    @property
+    def ends_the_road(self) -> bool:
+        return bool(self.stopped) and self.stage not in MONITORS
 
 
 def foreseen() -> tuple[type[Exception], ...]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.tree import Tree
 
@@ -18,13 +19,13 @@ from flows.steps import Step
 from warehouse.clock import parse_instant
 from warehouse.settings import Settings
 from warehouse.store import Warehouse
-from warehouse.vocabulary import COVERAGE_STATUSES, FETCH_REASONS
+from warehouse.vocabulary import COVERAGE_STATUSES, DRIFT_FEATURES, DRIFT_STATUSES, FETCH_REASONS
 
 STAGES = {
     "crawl": ("采集", "items read"), "land": ("校验入库", "new posts"), "look_back": ("回看", "sources known"),
     "mention": ("识别医院", "new mentions"),
     "score": ("阅读", "posts read"), "group": ("归并事件", "events"), "forecast": ("预测", "forecasts"), "rank": ("分级", "warnings"),
-    "publish": ("发布", "files"),
+    "explain": ("解释", "words"), "watch": ("模型监测", "figures"), "publish": ("发布", "files"),
 }  # fmt: skip
 console = Console()
 
@@ -40,7 +41,10 @@ def print_steps(steps: list[Step], settings: Settings, conf: Path) -> bool:
             step.stage, chinese, "stopped" if step.stopped else str(step.rows), "" if step.stopped else unit, f"{step.seconds:.1f}"
         )
     console.print(table)
-    stopped = next((step.stopped for step in steps if step.stopped), "")
+    for step in steps:
+        if step.stopped and not step.ends_the_road:
+            console.print(f"  {step.stage}: {step.stopped}", style="yellow", markup=False, soft_wrap=True)
+    stopped = next((step.stopped for step in steps if step.ends_the_road), "")
     if stopped:
         console.print(f"今日无榜单,因为: {stopped}", style="bold red", markup=False)
     print_unwell(settings)
@@ -86,12 +90,35 @@ def print_checks(checks: Iterable[Any]) -> bool:
 
 
 def print_report(report: Any) -> None:
-    """A text model's figures beside the champion's and the baseline's, and the verdict."""
-    table = Table("figure", "challenger", "champion", "baseline")
+    """A text model's figures beside the champion's and the baseline's and their bars, its slices, and the verdict."""
+    from models.judge import bars
+
+    held = {bar.figure: bar for bar in bars(report.figures, report.baseline)}
+    table = Table("figure", "challenger", "champion", "baseline", "bar", "", title="the frozen test split")
     for name, value in report.figures.items():
         others = (figures.get(name) if figures else None for figures in (report.champion, report.baseline))
-        table.add_row(name, f"{value:.4g}", *("" if other is None else f"{other:.4g}" for other in others))
+        bar = held.get(name)
+        told = ("", "") if bar is None else (f"{bar.bar:.2f}", "[green]met[/]" if bar.is_met else "[yellow]missed[/]")
+        table.add_row(name, f"{value:.4g}", *("" if other is None else f"{other:.4g}" for other in others), *told)
+    print_slices(report.slices)
     print_verdict(table, report)
+    where = f"MLflow: text version {report.version}" if report.version else "not recorded in MLflow"
+    console.print(f"{'promoted' if report.is_shipped else 'not promoted'}; {where}", markup=False)
+
+
+def print_slices(slices: pl.DataFrame) -> None:
+    """Macro-F1 and share right of the challenger by slice and head, the linear baseline's in brackets; slices of few texts are counted."""
+    heads = slices["head"].unique(maintain_order=True).to_list()
+    table = Table("slice", *(f"{head}: n, F1 (linear), right (linear)" for head in heads), title="slices")
+    few = [name for (name,), part in slices.group_by("slice", maintain_order=True) if part["is_few"].all()]
+    for (name,), part in slices.filter(~pl.col("slice").is_in(few)).group_by("slice", maintain_order=True):
+        cells = {}
+        for row in part.iter_rows(named=True):
+            f1, right = (f"{row[f'challenger_{figure}']:.2f} ({row[f'baseline_{figure}']:.2f})" for figure in ("macro_f1", "accuracy"))
+            cells[row["head"]] = f"[dim]{row['n']}, too few[/]" if row["is_few"] else f"{row['n']}, {f1}, {right}"
+        table.add_row(escape(str(name)), *(cells.get(head, "") for head in heads))
+    table.caption = f"{len(few)} more slices have too few texts (slices.csv)" if few else None
+    console.print(table)
 
 
 def print_figures(report: Any) -> None:
@@ -104,8 +131,25 @@ def print_figures(report: Any) -> None:
 
 def print_verdict(table: Table, report: Any) -> None:
     console.print(table)
-    console.print("; ".join(report.verdict.reasons), style="green" if report.verdict.promote else "red", markup=False)
+    console.print("\n".join(report.verdict.reasons), style="green" if report.verdict.promote else "red", markup=False, soft_wrap=True)
     console.print(f"files: {report.folder}", markup=False)
+
+
+def print_drift(rows: pl.DataFrame, new: int) -> None:
+    """A line a feature: PSI of one day and of seven, what chance reaches, and the word for it."""
+    against = ", ".join(sorted({f"{kind} ({n} texts)" for kind, n in rows.select("reference", "reference_n").iter_rows()}))
+    table = Table("feature", "1 day: PSI, chance", "7 days: PSI, chance", "mean", "was", caption=f"against: {against}")
+    for feature in DRIFT_FEATURES:
+        windows = rows.filter(pl.col("feature") == feature).sort("days_n").to_dicts()
+        if windows:
+            said = [f"{_number(one['psi'])} {_number(one['chance_psi'])} {DRIFT_STATUSES[one['drift_status']]}" for one in windows]
+            table.add_row(feature, *said, _number(windows[-1]["text_mean"]), _number(windows[-1]["reference_mean"]))
+    console.print(table)
+    console.print(f"{new} figures new in MLflow, experiment guanchao-drift", markup=False)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
 
 
 def print_trace(trace: Any) -> None:

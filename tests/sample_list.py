@@ -192,7 +192,26 @@ def sample(is_drill: bool = True) -> Frames:
         is_drill,
         2,
     )
-    return Frames(warnings=warnings, coverage=coverage(tieba_lanhu=("quiet", "ok"), douyin_board=("failed", "captcha")), **f)
+    unwell = coverage(tieba_lanhu=("quiet", "ok"), douyin_board=("failed", "captcha"))
+    return Frames(warnings=warnings, coverage=unwell, explanations=explanations(f["posts"]), **f)
+
+
+def explanations(posts: pl.DataFrame) -> pl.DataFrame:
+    """What moved the reading of two posts of the first event, and a word that moved next to nothing."""
+    moved = [
+        ("e1c4-000", "sentiment", "negative", "没了", 0.31), ("e1c4-000", "category", "safety", "麻醉", 0.42),
+        ("e1c4-000", "category", "safety", "手术室", 0.18), ("e1c4-000", "category", "safety", "道", 0.004),
+        ("e1c4-001", "category", "safety", "抢救无效", 0.37),
+    ]  # fmt: skip
+    text = dict(posts.select("post_id", "text").iter_rows())
+    rows = [
+        {
+            "post_id": post_id, "model_version": "guanchao-bert-2026.03", "head": head, "label": label, "part": "text",
+            "start_n": text[post_id].index(word), "word": word, "fall_p": fall, "first_seen_at": NOW - HOUR,
+        }
+        for post_id, head, label, word, fall in moved
+    ]  # fmt: skip
+    return _frame("explanations", rows)
 
 
 def quiet() -> Frames:

@@ -123,6 +123,19 @@ def test_a_keyboard_reaches_every_warning(browser: Any, folder: Path) -> None:
     page.close()
 
 
+def test_marked_words_are_seen_without_colour_and_on_paper(browser: Any, folder: Path) -> None:
+    page = browser.new_page(viewport={"width": 390, "height": 900})
+    page.goto((folder / PAGES[1]).as_uri())
+    for medium in ("screen", "print"):
+        page.emulate_media(media=medium)
+        assert page.locator(".posts mark").count() == 4
+        assert page.locator(".posts mark").first.is_visible()
+        assert page.locator(".legend").is_visible()
+        heavier = "m => getComputedStyle(m).fontWeight - getComputedStyle(m.parentElement).fontWeight"
+        assert min(page.evaluate(f"[...document.querySelectorAll('.posts mark')].map({heavier})")) > 0
+    page.close()
+
+
 def test_strangers_text_runs_nowhere(browser: Any, folder: Path, tmp_path: Path) -> None:
     publish_no_list(
         "<img src=x onerror=\"document.title='ran'\"><script>document.title='ran'</script>", settings(tmp_path), tmp_path / "p", NOW

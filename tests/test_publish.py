@@ -15,7 +15,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from briefing.desk.app import create
-from briefing.pages import Frames, rule_words, safe_link, spark
+from briefing.evidence import marked, safe_link
+from briefing.pages import Frames, explained, rule_words, spark
 from briefing.publish import publish_no_list
 from tests.sample_list import NOW, blind, coverage, publish_sample, quiet, sample, settings
 from warehouse.clock import Clock
@@ -323,6 +324,73 @@ def test_pages_ask_for_nothing_outside(out: Path) -> None:
             assert not [tag for tag, attributes in Reader(text).tags if "src" in attributes or tag == "link"]
             assert "url(" not in text
             assert "@import" not in text
+
+
+# ── why it was read so ──────────────────────────────────────────────────
+
+
+def marks(out: Path, name: str = f"{DAY}/events/e1c4.html") -> list[str]:
+    """Marked words of the evidence, the legend's own left out."""
+    return re.findall(r"<mark>(.*?)</mark>", page(out, name))[1:]
+
+
+def test_the_words_that_moved_the_reading_are_marked_and_named(out: Path) -> None:
+    publish_sample(sample(), out)
+    assert sorted(marks(out)) == sorted(["手术室", "没了", "麻醉", "抢救无效"])
+    said = words(out, f"{DAY}/events/e1c4.html")
+    assert "标出的词最影响判断" in said
+    assert "模型判为“负面”，主要因为：没了；判为“医疗质量与安全”，主要因为：麻醉、手术室。" in said
+    assert "麻醉记录到现在不给看，我们只想知道" in said
+    for name in (f"{DAY}/index.html", f"{DAY}/events/b07d.html"):
+        assert "<mark>" not in page(out, name)
+        assert "主要因为：" not in words(out, name)
+
+
+def test_marks_do_not_depend_on_what_a_later_list_explained(out: Path) -> None:
+    """Only the first posts of an event carry marks, so that an old list printed again is the same page."""
+    frames = sample()
+    first = explained(frames, NOW)["post_id"].to_list()
+    assert sum(post_id.startswith("e1c4") for post_id in first) == 5
+    publish_sample(frames, out)
+    before = files(out)
+    later = frames.explanations.head(1).join(frames.posts.select(other="post_id").filter(~pl.col("other").is_in(first)), how="cross")
+    later = later.with_columns(post_id="other").drop("other")
+    assert later.height > 20
+    publish_sample(replace(frames, explanations=pl.concat([frames.explanations, later])), out)
+    assert files(out) == before
+
+
+def test_marks_in_hostile_text_are_no_markup(out: Path) -> None:
+    frames = hostile()
+    row = frames.explanations.head(1)
+    places = [("script", 1), ("img", HOSTILE.index("img")), ("><img", HOSTILE.index("><img")), ("outside", 900)]
+    moved = pl.concat(
+        [row.with_columns(part=pl.lit(part), word=pl.lit(w), start_n=pl.lit(n, pl.Int64)) for w, n in places for part in ("title", "text")]
+    )
+    first = explained(frames, NOW).select("post_id")
+    publish_sample(replace(frames, explanations=moved.drop("post_id").join(first, how="cross").select(frames.explanations.columns)), out)
+    for name in files(out):
+        if name.endswith(".html"):
+            assert {tag for tag, _ in Reader(page(out, name)).tags} & {"script", "img", "iframe"} == set()
+    assert HOSTILE in Reader(page(out, f"{DAY}/events/e1c4.html")).words
+    assert "<mark>script</mark>" in page(out, f"{DAY}/events/e1c4.html")
+
+
+@pytest.mark.parametrize("longest", [3, 8, 100])
+@pytest.mark.parametrize("raw", ["  甲乙\n\n丙　丁 ", "", "<a>&amp;", "字" * 50, "e\u0301👍🏽\u200b\x1c尾"])
+def test_marking_changes_no_character(raw: str, longest: int) -> None:
+    plain = "".join(text for text, _ in marked(raw, [], longest))
+    for start in range(len(raw) + 2):
+        for end in range(start + 1, len(raw) + 3):
+            assert "".join(text for text, _ in marked(raw, [(start, end)], longest)) == plain
+
+
+def test_what_is_marked_is_what_was_found() -> None:
+    assert marked("患儿\n 抢救 无效。", [(0, 2), (4, 6), (7, 9)], 99) == [
+        ("患儿", True), (" ", False), ("抢救", True), (" ", False), ("无效", True), ("。", False),
+    ]  # fmt: skip
+    assert marked("甲 乙丙", [(0, 3)], 99) == [("甲 乙", True), ("丙", False)]
+    assert marked("甲乙丙丁", [(1, 4)], 2) == [("甲", False), ("乙", True), ("……", False)]
 
 
 # ── small parts ─────────────────────────────────────────────────────────

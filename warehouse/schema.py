@@ -135,6 +135,19 @@ def _readings() -> list[Column]:
     ]
 
 
+def _labels() -> list[Column]:
+    return [
+        Column("text_key", TEXT, "equal for texts the model could not tell apart: hash of the prepared text"),
+        Column("annotator", TEXT, "pseudonym of who labelled, never the name; `desk` where it follows from a verdict", longest=40),
+        Column("labelled_at", AT, "when the label reached us (our clock)"),
+        Column("is_relevant", FLAG, "a person says: the text judges a hospital, its people or the health system"),
+        Column("sentiment", TEXT, "a person says: sentiment toward the medical side", values=tuple(words.SENTIMENTS)),
+        Column("trust_p", REAL, "how far the label is believed: its weight against others of the same text", low=0, high=1),
+        Column("queue_reason", TEXT, "why the text was put before a person", values=tuple(words.QUEUE_REASONS)),
+        Column("origin", TEXT, "sha256 of the file it came in, or the verdict_id"),
+    ]
+
+
 def _events() -> list[Column]:
     return [
         Column("posts_n", COUNT, "posts known of the event", low=0),
@@ -181,7 +194,35 @@ def _records() -> list[Column]:
     ]
 
 
-COLUMNS: dict[str, Column] = {c.name: c for c in _ids() + _times() + _posts() + _fetches() + _readings() + _events() + _records()}
+def _drift() -> list[Column]:
+    return [
+        Column("feature", TEXT, "what is compared: of the text, or of what the model read in it", values=tuple(words.DRIFT_FEATURES)),
+        Column("days_n", COUNT, "days looked back over", low=1, high=366),
+        Column("texts_n", COUNT, "distinct texts the model read in those days", low=0),
+        Column("reference", TEXT, "what they are compared with", values=tuple(words.DRIFT_REFERENCES)),
+        Column("reference_n", COUNT, "distinct texts of the reference", low=0),
+        Column("psi", REAL, "population stability index against the reference; null where it would say nothing", low=0),
+        Column("chance_psi", REAL, "the psi that so many texts pass by chance alone once in a thousand times", low=0),
+        Column("text_mean", REAL, "mean over the texts; null for a name"),
+        Column("reference_mean", REAL, "mean over the reference"),
+        Column("drift_status", TEXT, "psi against its limits and against chance", values=tuple(words.DRIFT_STATUSES)),
+    ]
+
+
+def _explanations() -> list[Column]:
+    labels = tuple(label for labels in words.READINGS.values() for label in labels)
+    return [
+        Column("head", TEXT, "which of the classifier's decisions", values=tuple(words.READINGS)),
+        Column("label", TEXT, "what it decided", values=labels),
+        Column("part", TEXT, "column of the post that the word stands in", values=("title", "text")),
+        Column("start_n", COUNT, "characters of that column before the word", low=0),
+        Column("word", TEXT, "as it stands there", longest=200),
+        Column("fall_p", REAL, "how far the label's probability falls when the word is left out", low=0, high=1),
+    ]
+
+
+_GROUPS = (_ids, _times, _posts, _fetches, _readings, _labels, _events, _records, _drift, _explanations)
+COLUMNS: dict[str, Column] = {column.name: column for group in _GROUPS for column in group()}
 
 _TABLES = [
     Table("fetches", "every answer of every site, with its reason code and where its bytes lie", ("fetch_id",), "fetched_at",
@@ -229,12 +270,25 @@ _TABLES = [
           ("event_id", "as_of", "horizon_h", "outcome", "observed_n", "detail", "resolved_at"), ("observed_n", "detail")),
     Table("verdicts", "what people decided on the desk", ("verdict_id",), "said_at",
           ("verdict_id", "warning_id", "verdict", "level", "person_role", "note", "said_at"), ("level", "note")),
+    Table("labels", "what people read in a text; a correction is a new row, the newest of an annotator counts",
+          ("text_key", "annotator", "labelled_at"), "labelled_at",
+          ("text_key", "annotator", "labelled_at", "post_id", "text", "kind", "is_relevant", "sentiment", "category", "trust_p",
+           "queue_reason", "origin"),
+          ("post_id", "sentiment", "category", "queue_reason")),
     Table("quarantine", "rows set aside, with the reason", ("table_name", "row_id", "quarantine_reason"), "set_aside_at",
           ("table_name", "row_id", "source", "quarantine_reason", "column_name", "detail", "row", "set_aside_at"), ("source", "detail")),
     Table("coverage", "how each source did in a run", ("source", "as_of"), "as_of",
           ("source", "as_of", "coverage_status", "reason", "detail", "expected_n_low", "fetches_n", "got_n", "landed_n", "quarantined_n",
            "last_ok_at"),
           ("detail", "last_ok_at")),
+    Table("drift", "has what comes in, or what the model reads in it, moved away from a reference; a day's row a feature and window",
+          ("as_of", "days_n", "feature"), "as_of",
+          ("as_of", "days_n", "feature", "model_version", "texts_n", "reference", "reference_n", "psi", "chance_psi", "text_mean",
+           "reference_mean", "drift_status"),
+          ("psi", "chance_psi", "text_mean", "reference_mean")),
+    Table("explanations", "which words moved what the classifier read in a post; only of posts that carry a warning",
+          ("post_id", "model_version", "head", "part", "start_n"), "first_seen_at",
+          ("post_id", "model_version", "head", "label", "part", "start_n", "word", "fall_p", "first_seen_at")),
 ]  # fmt: skip
 
 # Every row says which run wrote it, and lies in the partition of its own clock.

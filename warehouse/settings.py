@@ -6,7 +6,7 @@ Environment wins over the file; names are GUANCHAO_ROOT, GUANCHAO_DRILL, …
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import SecretStr, ValidationError
@@ -55,6 +55,8 @@ class Settings(BaseSettings):
     as_of: str | None = None  # a drill's own instant; in life a run looks back from now
     event_window_days: int = 30
     list_days: int = 2
+    task_runner: Literal["threads", "ray"] = "threads"  # who reads years of posts again (guanchao backscore)
+    cluster: str | None = None  # address of a Ray cluster; none: Ray on this machine
     author_secret: SecretStr = SecretStr("")
 
     @property

@@ -43,6 +43,10 @@ class Warehouse:
     def exists(self, table: str) -> bool:
         return DeltaTable.is_deltatable(str(self.path(table)))  # asks the log: a writer killed at its first commit leaves a bare folder
 
+    def days(self, table: str) -> list[str]:
+        """Shanghai days that hold rows, in order: by the log alone, so a broken file does not hide them."""
+        return sorted({part["day_on"] for part in DeltaTable(str(self.path(table))).partitions()}) if self.exists(table) else []
+
     def scan(self, table: str, as_of: datetime | None = None, since: datetime | None = None) -> pl.LazyFrame:
         """Rows with our clock in [since, as_of], both ends optional; an empty frame before the first write."""
         if not self.exists(table):

@@ -17,6 +17,30 @@ CATEGORIES = {
     "other": "其他",
 }
 
+LABEL_HEADS = {"relevant": "相关", "sentiment": "情感", "category": "类别"}  # what people are asked about a text
+RELEVANCE = {"relevant": "是", "irrelevant": "否"}
+CATEGORY_MEANINGS = {
+    "safety": "诊疗造成或疑似造成伤害：误诊漏诊、手术或用药差错、院内感染、死因有争议",
+    "service": "就医体验：态度、沟通、排队挂号、推诿拒诊、隐私、环境设施",
+    "price": "钱与政策：收费、过度检查、药价、医保、停诊撤并、医护欠薪",
+    "rumor": "真假未明或已被辟谣的说法",
+    "conflict": "针对医护的暴力、威胁、辱骂、医闹",
+    "integrity": "医德与法纪：红包、贪腐、学术不端、骚扰、资质或宣传造假、非法行医",
+    "emergency": "并非诊疗引起的突发：火灾、停电、坠楼、疫情、批量伤员",
+    "praise": "感谢、救人、获奖、善举、技术突破",
+    "other": "以上都不是；不相关的一律选它",
+}
+LABEL_RULES = (  # printed beside the texts; our own short version
+    "相关：这段话在评价医院、医护或医疗体系吗？医院只是故事发生的地点、健康科普、个人看病流水账，选“否”。",
+    "情感：作者对医疗一方的态度。反讽按真实意思判；转述指控而未澄清为负面；单纯通报、澄清为中性；不相关的按整段语气判。",
+    "医护被打骂：类别选“医患冲突”，情感选中性（赞扬医护的选正面）；医护打骂别人：负面。",
+    "类别：只选一个，选公关最先要处置的那一个；不相关的选“其他”。",
+    "批评对象是政府部门而与医疗无关的，不相关；针对卫健、疾控、医保的，相关。",
+    "拿不准就空着不填，不要猜。",
+)
+
+QUEUE_REASONS = {"uncertain": "模型拿不准", "disagreeing": "与相近帖判断不一", "new_words": "新词多", "random": "随机抽查"}
+
 KINDS = {"post": "帖子", "comment": "评论", "repost": "转发", "article": "文章", "title": "热榜标题"}
 
 AUTHOR_KINDS = {"personal": "个人", "media": "媒体", "government": "政务", "own": "本院账号"}
@@ -72,4 +96,22 @@ PLATFORMS = {
 ARCHIVES = {  # sources `import:<key>` that no card describes: files of the shared data
     "hot_search": "微博热搜（存档）", "weibo_board": "微博榜单（存档）", "zhihu_board": "知乎热榜（存档）",
     "baidu_board": "百度热搜（存档）", "hospital_posts": "涉医帖文（存档）",
+}  # fmt: skip
+
+DRIFT_INPUTS = {
+    "pieces_n": "文本长度", "unknown_share": "不认识的字占比", "code_share": "表情占比", "url_share": "链接占比", "platform": "平台构成",
+    "kind": "文本类型构成",
+}  # fmt: skip
+DRIFT_OUTPUTS = {
+    "relevant_p": "涉医可能性", "negative_p": "负面可能性", "neutral_p": "中性可能性", "positive_p": "正面可能性", "category": "类别构成",
+    "category_p": "类别把握",
+}  # fmt: skip
+DRIFT_FEATURES = {**DRIFT_INPUTS, **DRIFT_OUTPUTS}  # what is watched of what comes in, and of what the model says of it
+
+DRIFT_REFERENCES = {"own": "本单位最早读到的文本", "shipped": "训练时的验证文本", "none": "没有参照"}
+
+DRIFT_STATUSES = {"stable": "稳定", "slight": "轻微变化", "marked": "明显变化", "few": "样本太少", "no_reference": "没有参照"}
+
+READINGS = {  # head -> what it can decide, both in the classifier's order, as an explanation names it
+    "relevant": {"irrelevant": "与医疗无关", "relevant": "与医疗有关"}, "sentiment": SENTIMENTS, "category": CATEGORIES,
 }  # fmt: skip

@@ -1,5 +1,6 @@
-"""Serves the published folder: today's list at /, the archive at /days, each day with its twins and event pages. Reads, never writes.
+"""Serves the published folder: today's list at /, the archive at /days, the models at /models, each day with its twins and events.
 
+Reads, never writes.
 Addresses are those of the files, so the same links work from a folder and from the desk.
 """
 
@@ -26,7 +27,7 @@ HEADERS = {
 }
 # Every file there is to ask for; what does not match is not looked for, so no name can lead out of the folder.
 SERVED = re.compile(
-    r"(pulse/)?(latest\.html|days\.html|\d{4}-\d{2}-\d{2}/(index\.html|list-\d{4}\.html|list\.json|list\.csv|events/[\w-]{1,64}\.html))"
+    r"models\.html|(pulse/)?(latest\.html|days\.html|\d{4}-\d{2}-\d{2}/(index\.html|list-\d{4}\.html|list\.json|list\.csv|events/[\w-]{1,64}\.html))"
     r"|data_docs/[\w-]{1,80}\.(html|json)",
     re.ASCII,
 )
@@ -52,6 +53,10 @@ def create(published: Path, clock: Clock | None = None) -> fastapi.FastAPI:
     @desk.get("/days", response_model=None)
     def days() -> Response:
         return _file(published, "days.html")
+
+    @desk.get("/models", response_model=None)
+    def models() -> Response:
+        return _file(published, "models.html")
 
     @desk.get("/healthz")
     def healthz() -> JSONResponse:
