@@ -42,5 +42,5 @@ clean:
 	touch $@
 
 .venv/.dev: .venv/.pip pyproject.toml constraints.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,train]"
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,train,scale]"
 	touch $@ .venv/.run
