@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from models import judge
 
@@ -24,17 +22,13 @@ def reliability(frame: pl.DataFrame, said: dict[str, judge.Probabilities], label
             axes.plot([0, 1], [0, 1], color="0.85", linewidth=1)
             for who, heads in reversed(said.items()):  # the first lies on top
                 gold, chances = judge.judged(frame, head, heads[head], names, inside)
-                axes.plot(*_curve(chances, gold), marker="o", markersize=3, linewidth=1, color=COLOURS.get(who), label=who)
+                curve = judge.reliability_curve(chances, gold)
+                xs, ys = ([point[name] for point in curve] for name in ("confidence", "accuracy"))
+                axes.plot(xs, ys, marker="o", markersize=3, linewidth=1, color=COLOURS.get(who), label=who)
             low = 1 / len(names)
             axes.set(title=f"{part}: {head} (n = {len(gold)})", xlabel="confidence", ylabel="share right", xlim=(low, 1), ylim=(0, 1))
     panels[0][0].legend(fontsize=8)
     figure.savefig(path, dpi=85)
-
-
-def _curve(chances: NDArray[np.float64], gold: NDArray[np.int64], bins: int = 10) -> tuple[list[float], list[float]]:
-    confidence, right = chances.max(1), chances.argmax(1) == gold
-    chunks = [c for c in np.array_split(np.argsort(confidence, kind="stable"), bins) if len(c)]
-    return [float(confidence[c].mean()) for c in chunks], [float(right[c].mean()) for c in chunks]
 
 
 def by_slice(table: pl.DataFrame, path: Path) -> None:

@@ -75,6 +75,13 @@ def calibration_noise(probabilities: NDArray[np.float64], draws: int = 40) -> fl
     return float(np.mean([expected_calibration_error(probabilities, labels) for labels in drawn])) if len(steps) else float("nan")
 
 
+def reliability_curve(probabilities: NDArray[np.float64], gold: NDArray[np.int64], bins: int = 10) -> list[dict[str, float]]:
+    """Equal-count bins of the chosen label's confidence -> {confidence, accuracy, n} each, lowest first."""
+    confidence, right = probabilities.max(1), probabilities.argmax(1) == gold
+    chunks = [c for c in np.array_split(np.argsort(confidence, kind="stable"), bins) if len(c)]
+    return [{"confidence": float(confidence[c].mean()), "accuracy": float(right[c].mean()), "n": float(len(c))} for c in chunks]
+
+
 def softmax(logits: NDArray[np.float64], temperature: float = 1.0) -> NDArray[np.float64]:
     scaled = logits / temperature
     power = np.exp(scaled - scaled.max(1, keepdims=True))

@@ -9,8 +9,9 @@ torch = pytest.importorskip("torch", reason="training is an extra")
 transformers = pytest.importorskip("transformers", reason="training is an extra")
 
 from models.classifier.checkpoints import load  # noqa: E402
+from models.classifier.masked_lm import MaskedLanguageModel  # noqa: E402
 from models.classifier.network import Encoder, Reader, Shape, pad  # noqa: E402
-from models.classifier.pretrain import MaskedLanguageModel, Plan, optimizers, save  # noqa: E402
+from models.classifier.pretrain import Plan, optimizers, save  # noqa: E402
 from models.classifier.vocabulary import SPECIAL, UNK, Vocabulary  # noqa: E402
 from warehouse.settings import ConfigProblem  # noqa: E402
 

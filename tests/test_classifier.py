@@ -13,8 +13,9 @@ from models import judge  # noqa: E402
 from models.classifier.checkpoints import load  # noqa: E402
 from models.classifier.export import export  # noqa: E402
 from models.classifier.finetune import UNKNOWN, Recipe, predict, targets, teach  # noqa: E402
+from models.classifier.masked_lm import MASKED, batch, choose_masked  # noqa: E402
 from models.classifier.network import HEADS, Shape  # noqa: E402
-from models.classifier.pretrain import MASKED, Plan, batch, choose_masked, pretrain, rate_at  # noqa: E402
+from models.classifier.pretrain import Plan, pretrain, rate_at  # noqa: E402
 from models.classifier.score import BATCH_TOKENS, Classifier, NoChampion, batches, read_as  # noqa: E402
 from models.classifier.vocabulary import CLS, MASK, Vocabulary  # noqa: E402
 

@@ -1,76 +1,145 @@
-"""`guanchao score FILE --out FILE`: a column of texts in, the classifier's reading out. The file is read whole, scored in chunks."""
+"""`guanchao score FILE --out FILE`: a column of texts in, the classifier's reading out, in constant memory.
+
+Readings are kept in parts beside the output; a run that was killed goes on where it stopped, and the output appears whole or not at all.
+"""
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
+import json
 import os
+import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import polars as pl
-from rich.progress import track
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from models.classifier.score import Classifier
+from models.classifier.score import SHIPPED, Classifier, fastest
+from models.classifier.texts import Row, Source
 from warehouse.settings import ConfigProblem
 from warehouse.vocabulary import CATEGORIES, SENTIMENTS
 
-TEXT_COLUMNS = ("text", "title", "content", "正文", "内容", "标题")
-CHUNK = 5_000
+PART = 5_000  # rows
+REMEMBERED = 100_000  # texts, about 40 MB
+OUT = (".csv", ".jsonl", ".parquet")
 
 
-def score_file(source: Path, out: Path) -> int:
+def score_file(
+    source: Path, out: Path, precision: str | None = None, column: str | None = None, model: Path = SHIPPED, part_rows: int = PART
+) -> int:
     """Write id, relevant_p, relevant, sentiment, its probabilities, category, its probabilities; returns the rows.
 
-    The output appears whole or not at all. ConfigProblem names the file and what is wrong with it.
+    ConfigProblem names the file and what is wrong with it.
     """
-    frame = _read(source)
-    text = next((name for name in TEXT_COLUMNS if name in frame.columns), None)
-    if text is None:
-        raise ConfigProblem(f"{source}: no text column among {', '.join(frame.columns)}; name one of {', '.join(TEXT_COLUMNS)}")
-    if out.suffix not in (".csv", ".jsonl", ".parquet"):
-        raise ConfigProblem(f"{out}: writes .csv, .jsonl or .parquet")
-    keys = frame["id"] if "id" in frame.columns else pl.Series("id", range(1, frame.height + 1))
-    classifier = Classifier.load()
-    parts = [_readings(classifier, keys[part], frame[text][part]) for part in track(list(_slices(frame.height)), description="reading")]
-    scored = pl.concat(parts) if parts else _readings(classifier, keys.head(0), frame[text].head(0))
-    out.parent.mkdir(parents=True, exist_ok=True)
+    if out.suffix.lower() not in OUT:
+        raise ConfigProblem(f"{out}: writes {', '.join(OUT)}")
+    if out.is_dir() or out.resolve() == source.resolve():
+        raise ConfigProblem(f"{out}: {'a folder' if out.is_dir() else 'the file that is read'}; name another file to write")
+    found = Source.open(source, column)
+    classifier = Remembering(Classifier.load(model, precision=precision or fastest(model)))
+    key = {"source": found.sha256, "column": column, "model": classifier.version, "part_rows": part_rows, "kind": source.suffix.lower()}
+    with parts_of(out, json.dumps(key, sort_keys=True)) as folder:
+        done = sorted(folder.glob("*.parquet"))
+        rows = islice(found.rows(), len(done) * part_rows, None)
+        with Progress(
+            TextColumn("reading"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[n]:,} texts"), TimeRemainingColumn(),
+            console=Console(stderr=True),
+        ) as bar:  # fmt: skip
+            task, n = bar.add_task("", total=1.0, n=0), len(done) * part_rows
+            while (portion := list(islice(rows, part_rows))) or not done:
+                done.append(folder / f"{len(done):07}.parquet")
+                _keep(_readings(classifier, portion), done[-1])
+                n += len(portion)
+                bar.update(task, completed=portion[-1][2] if portion else 1.0, n=n)
+        return _join(done, out)
+
+
+class Remembering:
+    """A classifier that reads a text once, though it come a hundred times (a quarter of reposts are exact repeats)."""
+
+    def __init__(self, classifier: Classifier) -> None:
+        self.classifier, self.version = classifier, classifier.version
+        self.known: dict[bytes, NDArray[np.float32]] = {}  # hash -> probabilities of all heads, side by side
+
+    def probabilities(self, texts: list[str]) -> NDArray[np.float32]:
+        """(texts, labels of all heads)."""
+        keys = [hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).digest() for text in texts]
+        new = {key: text for key, text in zip(keys, texts, strict=True) if key not in self.known}
+        if new:
+            self.known.update(zip(new, np.concatenate(self.classifier.probabilities(list(new.values())), axis=1), strict=True))
+        out = np.stack([self.known[key] for key in keys])
+        for key in list(islice(self.known, max(0, len(self.known) - REMEMBERED))):
+            del self.known[key]
+        return out
+
+
+@contextmanager
+def parts_of(out: Path, key: str) -> Iterator[Path]:
+    """The folder of parts beside `out`, emptied if they were made of something else than `key` says; gone when all went well."""
+    folder = out.with_name(f".{out.name}.parts")
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as problem:
+            raise ConfigProblem(f"{out}: another run is writing it; wait for it or end it") from problem
+        made_of = folder / "made_of.json"
+        if not made_of.exists() or made_of.read_text(encoding="utf-8") != key:
+            for old in folder.glob("*.parquet"):
+                old.unlink()
+            made_of.write_text(key, encoding="utf-8")
+        yield folder
+        shutil.rmtree(folder)
+
+
+def _keep(frame: pl.DataFrame, path: Path) -> None:
+    temporary = path.with_suffix(".unfinished")
+    frame.write_parquet(temporary)
+    temporary.replace(path)
+
+
+def _join(parts: list[Path], out: Path) -> int:
+    """Parts -> the output, one at a time; returns the rows."""
     temporary = out.with_name(f".{out.name}.{os.getpid()}")
-    if out.suffix == ".parquet":
-        scored.write_parquet(temporary)
-    elif out.suffix == ".jsonl":
-        scored.write_ndjson(temporary)
-    else:
-        scored.write_csv(temporary)
-    temporary.replace(out)
-    return scored.height
-
-
-def _slices(rows_n: int) -> Iterator[slice]:
-    for start in range(0, rows_n, CHUNK):
-        yield slice(start, start + CHUNK)
-
-
-def _read(source: Path) -> pl.DataFrame:
+    rows_n = 0
     try:
-        if source.suffix == ".parquet":
-            return pl.read_parquet(source)
-        if source.suffix in (".jsonl", ".ndjson"):
-            return pl.read_ndjson(source)
-        return pl.read_csv(source, infer_schema_length=0)
-    except FileNotFoundError as problem:
-        raise ConfigProblem(f"{source}: no such file") from problem
-    except (pl.exceptions.PolarsError, UnicodeDecodeError) as problem:
-        raise ConfigProblem(f"{source}: not readable as {source.suffix or 'csv'}: {str(problem).splitlines()[0]}") from problem
+        with temporary.open("wb") as stream:
+            writer = pq.ParquetWriter(stream, pq.read_schema(parts[0])) if out.suffix.lower() == ".parquet" else None
+            for i, part in enumerate(parts):
+                frame = pl.read_parquet(part)
+                rows_n += frame.height
+                if writer is not None:
+                    writer.write_table(pq.read_table(part))
+                elif out.suffix.lower() == ".jsonl":
+                    frame.write_ndjson(stream)
+                else:
+                    frame.write_csv(stream, include_header=i == 0)
+            if writer is not None:
+                writer.close()
+        temporary.replace(out)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return rows_n
 
 
-def _readings(classifier: Classifier, keys: pl.Series, texts: pl.Series) -> pl.DataFrame:
-    relevant, sentiment, category = classifier.probabilities(texts.cast(pl.String).fill_null("").to_list())
-    names = {"sentiment": (list(SENTIMENTS), sentiment), "category": (list(CATEGORIES), category)}
+def _readings(classifier: Remembering, portion: list[Row]) -> pl.DataFrame:
+    texts = [text for _, text, _ in portion]
+    heads = classifier.probabilities(texts) if texts else np.zeros((0, 2 + len(SENTIMENTS) + len(CATEGORIES)), dtype=np.float32)
+    relevant, sentiment, category = np.split(heads.astype(np.float64).round(4), [2, 2 + len(SENTIMENTS)], axis=1)
     columns = [
-        keys.alias("id"),
-        pl.Series("relevant_p", relevant[:, 1].round(4)),
-        pl.Series("relevant", (relevant[:, 1] >= 0.5).astype(int)),
+        pl.Series("id", [key for key, _, _ in portion], dtype=None if portion else pl.String),
+        pl.Series("relevant_p", relevant[:, 1]),
+        pl.Series("relevant", (relevant[:, 1] >= 0.5).astype(np.int64)),
     ]
-    for head, (labels, chances) in names.items():
+    for head, labels, chances in (("sentiment", list(SENTIMENTS), sentiment), ("category", list(CATEGORIES), category)):
         columns.append(pl.Series(head, [labels[i] for i in chances.argmax(1)], dtype=pl.String))
-        columns += [pl.Series(f"{label}_p", chances[:, i].round(4)) for i, label in enumerate(labels)]
+        columns += [pl.Series(f"{label}_p", chances[:, i]) for i, label in enumerate(labels)]
     return pl.DataFrame(columns)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from models import charts, judge, slices
@@ -31,6 +32,7 @@ class Report:
     slices: pl.DataFrame
     version: str | None = None
     is_shipped: bool = False
+    reliability: dict[str, list[dict[str, float]]] = field(default_factory=dict)  # head -> judge.reliability_curve
 
 
 def read(classifier: Classifier, frame: pl.DataFrame) -> judge.Probabilities:
@@ -65,7 +67,23 @@ def judged(challenger: Path, champion: Path, train: pl.DataFrame, test: pl.DataF
     charts.reliability(test, said, HEADS, challenger / RELIABILITY)
     charts.by_slice(table, challenger / BY_SLICE)
     table.with_columns(pl.col(pl.Float64).round(4)).write_csv(challenger / SLICES)
-    return Report(figures["challenger"], figures["baseline"], figures.get("champion"), verdict, challenger, table)
+    return Report(
+        figures["challenger"],
+        figures["baseline"],
+        figures.get("champion"),
+        verdict,
+        challenger,
+        table,
+        reliability=_curves(test, said["challenger"]),
+    )
+
+
+def _curves(test: pl.DataFrame, said: judge.Probabilities) -> dict[str, list[dict[str, float]]]:
+    out = {}
+    for head, names in HEADS.items():
+        gold, chances = judge.judged(test, head, said[head], names, np.ones(test.height, dtype=bool))
+        out[head] = judge.reliability_curve(chances, gold)
+    return out
 
 
 def write_card(report: Report, more: dict[str, Any]) -> None:
@@ -73,6 +91,7 @@ def write_card(report: Report, more: dict[str, Any]) -> None:
     path = report.folder / "card.json"
     card = json.loads(path.read_text(encoding="utf-8")) | more
     card["test"] = {"challenger": _rounded(report.figures), "linear_baseline": _rounded(report.baseline)}
+    card["test"]["reliability"] = {head: [_rounded(point) for point in curve] for head, curve in report.reliability.items()}
     if report.champion is not None:
         card["test"]["champion_before"] = _rounded(report.champion)
     card["verdict"] = list(report.verdict.reasons)

@@ -12,13 +12,15 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from models.classifier.vocabulary import CLS, SEP, Vocabulary
+from models.classifier.vocabulary import CLS, PAD, SEP, Vocabulary
 from warehouse.vocabulary import CATEGORIES, SENTIMENTS
 
 SHIPPED = Path(__file__).resolve().parent.parent / "weights" / "text"
 LIMIT = 254  # pieces of a text, [CLS] and [SEP] apart
-BATCH_TOKENS = 2048  # padded tokens a batch: the fastest size measured on two cores
+BATCH_TOKENS = 512  # padded tokens a batch: as fast a token as 1,024 on two cores, and a lone text costs less
+STEP = 16  # lengths are padded to multiples of it, so that few shapes occur and each is compiled once
 FILES = ("model.xml", "model.bin", "vocabulary.txt")
+PRECISIONS = {"f32": ("model", "f32"), "bf16": ("model", "bf16"), "int8": ("model-int8", "bf16")}  # file, arithmetic of the rest
 
 
 class NoChampion(Exception):
@@ -34,18 +36,19 @@ class Classifier:
     version: str
 
     @classmethod
-    def load(cls, folder: Path = SHIPPED) -> Classifier:
-        missing = [name for name in FILES if not (folder / name).exists()]
+    def load(cls, folder: Path = SHIPPED, threads: int = 0, precision: str = "f32") -> Classifier:
+        """The model of a folder on so many cores; 0 is all of them. Raises NoChampion."""
+        missing = [name for name in files_of(precision) if not (folder / name).exists()]
         if missing:
             raise NoChampion(f"{folder}: {missing[0]} is missing; restore models/weights from git or run `guanchao train text`")
         import openvino as ov
 
-        core = ov.Core()
-        # f32 arithmetic: a text's probabilities must not depend on the batch it came in (a past day is run again to the byte).
-        compiled = core.compile_model(
-            str(folder / "model.xml"), "CPU", {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "f32"}
+        name, arithmetic = PRECISIONS[precision]
+        how = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": arithmetic}
+        compiled = ov.Core().compile_model(
+            str(folder / f"{name}.xml"), "CPU", how | ({"INFERENCE_NUM_THREADS": threads} if threads else {})
         )
-        return cls(compiled, Vocabulary.load(folder / "vocabulary.txt"), version(folder))
+        return cls(compiled, Vocabulary.load(folder / "vocabulary.txt"), version(folder, precision))
 
     def score(self, posts: pl.DataFrame) -> pl.DataFrame:
         """posts (post_id, title, text, first_seen_at) -> scores, one row a post; equal texts are read once."""
@@ -66,26 +69,33 @@ class Classifier:
         ).sort("post_id")  # fmt: skip
 
     def probabilities(self, texts: list[str]) -> list[NDArray[np.float32]]:
-        """Calibrated probabilities per head, (texts, labels) each, in the order given.
+        """Calibrated probabilities per head, (texts, labels) each, in the order given; what reads the same is read once.
 
-        Requests without callbacks: OpenVINO 2026.4's AsyncInferQueue waits for the GIL for ever, more often than not, when it is freed.
+        A text's probabilities are the same to the bit in whatever company it comes (a past day is run again to the byte): the
+        shape it is read in is decided by its own length alone.
         """
-        encoded = [encode(self.vocabulary, text) for text in texts]
-        out = [np.zeros((len(texts), int(output.partial_shape[1].get_length())), dtype=np.float32) for output in self.model.outputs]
+        rows = {text: tuple(encode(self.vocabulary, text)) for text in dict.fromkeys(texts)}
+        unique = sorted(set(rows.values()))
+        place = {row: i for i, row in enumerate(unique)}
+        order = np.array([place[rows[text]] for text in texts], dtype=np.int64)
+        return [head[order] for head in self._read(unique)]
+
+    def _read(self, rows: list[tuple[int, ...]]) -> list[NDArray[np.float32]]:
+        """Requests without callbacks: OpenVINO 2026.4's AsyncInferQueue waits for the GIL for ever, more often than not, when freed."""
+        out = [np.zeros((len(rows), int(output.partial_shape[1].get_length())), dtype=np.float32) for output in self.model.outputs]
         requests = [self.model.create_infer_request() for _ in range(self.model.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))]
-        read: list[NDArray[np.int64]] = []
+        work = batches([len(row) for row in rows])
 
         def keep(n: int) -> None:
             requests[n % len(requests)].wait()
             for i, head in enumerate(out):
-                head[read[n]] = requests[n % len(requests)].get_output_tensor(i).data
+                head[work[n]] = requests[n % len(requests)].get_output_tensor(i).data[: len(work[n])]
 
-        for n, rows in enumerate(batches([len(row) for row in encoded])):
+        for n, chosen in enumerate(work):
             if n >= len(requests):
                 keep(n - len(requests))
-            read.append(rows)
-            requests[n % len(requests)].start_async(dict(enumerate(padded([encoded[i] for i in rows]))))
-        for n in range(max(0, len(read) - len(requests)), len(read)):
+            requests[n % len(requests)].start_async(dict(enumerate(shaped([rows[i] for i in chosen]))))
+        for n in range(max(0, len(work) - len(requests)), len(work)):
             keep(n)
         return out
 
@@ -102,22 +112,34 @@ def encode(vocabulary: Vocabulary, text: str) -> list[int]:
 
 
 def batches(lengths: list[int]) -> list[NDArray[np.int64]]:
-    """Rows of like length together, each batch at most BATCH_TOKENS when padded."""
+    """Rows of one padded length together, as many as a shape holds."""
     out: list[NDArray[np.int64]] = []
-    batch: list[int] = []
-    for row in sorted(range(len(lengths)), key=lambda i: (lengths[i], i)):
-        if batch and (len(batch) + 1) * lengths[row] > BATCH_TOKENS:
-            out.append(np.array(batch))
-            batch = []
-        batch.append(row)
-    if batch:
-        out.append(np.array(batch))
+    groups: dict[tuple[int, int], list[int]] = {}
+    for row, length in enumerate(lengths):
+        groups.setdefault(shape_of(length), []).append(row)
+    for (rows_n, _), rows in sorted(groups.items()):
+        out += [np.array(rows[start : start + rows_n]) for start in range(0, len(rows), rows_n)]
     return out
 
 
-def padded(rows: list[list[int]]) -> list[NDArray[np.int64]]:
-    """Ragged ids -> ids and mask (batch, longest)."""
-    ids = np.zeros((len(rows), max(map(len, rows))), dtype=np.int64)
+def shape_of(length: int) -> tuple[int, int]:
+    """(rows, padded length) of the batch that a text of `length` ids is read in: at most BATCH_TOKENS."""
+    padded_to = -(-length // STEP) * STEP
+    return max(1, BATCH_TOKENS // padded_to), padded_to
+
+
+def shaped(rows: list[tuple[int, ...]]) -> list[NDArray[np.int64]]:
+    """Rows of one padded length -> ids and mask in that length's shape; a batch that is not full ends in rows of one [PAD].
+
+    The kernels a shape gets decide the order of sums, hence the last bits: read in the shape of the moment, a tenth of texts differed.
+    """
+    rows_n, padded_to = shape_of(len(rows[0]))
+    return padded([list(row) for row in rows] + [[PAD]] * (rows_n - len(rows)), padded_to)
+
+
+def padded(rows: list[list[int]], to: int = 0) -> list[NDArray[np.int64]]:
+    """Ragged ids -> ids and mask (batch, longest or `to`)."""
+    ids = np.zeros((len(rows), max(to, *map(len, rows))), dtype=np.int64)
     mask = np.zeros_like(ids)
     for i, row in enumerate(rows):
         ids[i, : len(row)] = row
@@ -125,10 +147,25 @@ def padded(rows: list[list[int]]) -> list[NDArray[np.int64]]:
     return [ids, mask]
 
 
-def version(folder: Path) -> str:
-    """`name-hash`: changes when any file that decides a score changes."""
+def files_of(precision: str) -> tuple[str, ...]:
+    """The files that decide a score."""
+    name, _ = PRECISIONS[precision]
+    return f"{name}.xml", f"{name}.bin", "vocabulary.txt"
+
+
+def version(folder: Path, precision: str = "f32") -> str:
+    """`name-hash`, `name-hash-precision` where that is not f32: changes when any file that decides a score changes."""
     digest = hashlib.sha256()
-    for name in FILES:
+    for name in files_of(precision):
         digest.update((folder / name).read_bytes())
     name = json.loads((folder / "card.json").read_text(encoding="utf-8"))["name"] if (folder / "card.json").exists() else folder.name
-    return f"{name}-{digest.hexdigest()[:8]}"
+    return f"{name}-{digest.hexdigest()[:8]}" + ("" if precision == "f32" else f"-{precision}")
+
+
+def fastest(folder: Path = SHIPPED) -> str:
+    """The fastest precision that a folder and this CPU have; all are near enough to f32 (`guanchao bench text`), f32 is the road's."""
+    if all((folder / name).exists() for name in files_of("int8")):
+        return "int8"
+    import openvino as ov
+
+    return "bf16" if "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "f32"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.classifier.corpus import WORD_START
-from models.classifier.pretrain import MaskedLanguageModel
+from models.classifier.masked_lm import MaskedLanguageModel
 
 WINDOW, CONTEXTS = 5, 2048  # characters each side; the most frequent characters serve as context
 PIECE = 4_000_000  # tokens counted at a time

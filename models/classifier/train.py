@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -13,7 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from models import judge, slices
+from models import drift, judge, slices
 from models.classifier import datasets, record
 from models.classifier.checkpoints import EMBEDDED, load
 from models.classifier.export import export
@@ -22,7 +23,7 @@ from models.classifier.judging import Report as Report
 from models.classifier.judging import judged, write_card
 from models.classifier.judging import measure as measure
 from models.classifier.network import HEADS
-from models.classifier.score import SHIPPED
+from models.classifier.score import SHIPPED, Classifier
 from models.shipping import ship
 from warehouse.settings import ConfigProblem
 
@@ -86,6 +87,7 @@ def train(
     card: dict[str, Any] = {"name": NAME, "encoder": origin, "recipe": asdict(recipe), "temperatures": heat, "heads": HEADS}
     unseen = splits["validation"].sample(min(INT8_N, splits["validation"].height), seed=7)["text"].to_list()
     export(reader, vocabulary, heat, card, challenger, calibration_texts=unseen)
+    _keep_reference(challenger, splits["validation"])
     note("judging on the test split")
     report = judged(challenger, out, splits["train"], slices.dated(splits["test"], data))
     made_of, counts = record.sources(data, checkpoint, labels), record.rows(labelled) | {"labels_n": labels_n}
@@ -99,3 +101,11 @@ def train(
     record.crown(version, tracking_uri, note)
     shutil.rmtree(challenger)
     return replace(report, version=version, folder=out, is_shipped=True)
+
+
+def _keep_reference(folder: Path, validation: pl.DataFrame) -> None:
+    """What drift is measured against until an installation has read texts of its own: posts, as headlines are another kind of text."""
+    posts = validation.filter(pl.col("kind") != "headline")
+    texts = (posts if posts.height else validation)["text"].to_list()
+    said = drift.reference_of(Classifier.load(folder), texts)
+    (folder / "reference.json").write_text(json.dumps(said, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
