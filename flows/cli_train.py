@@ -41,6 +41,7 @@ def train_text(
     checkpoint: Annotated[str, typer.Option(help="`embedded`, a folder, or a hub's name", envvar="GUANCHAO_CHECKPOINT")] = "embedded",
     promote: Annotated[bool, typer.Option("--promote", help="replace the champion if the judge agrees")] = False,
     tracking_uri: Tracking = None,
+    onnx: Annotated[Path | None, typer.Option(help="write the challenger as one ONNX file, too")] = None,
     conf: Annotated[Path | None, typer.Option("--conf", help="learn from this installation's labels too", envvar="GUANCHAO_CONF")] = None,
 ) -> None:
     """Labels → the classifier, judged against champion and linear baseline on the frozen test split."""
@@ -50,7 +51,7 @@ def train_text(
 
     switches()
     labels = None if conf is None else _labels(conf)
-    print_report(text.train(data, checkpoint, promote=promote, tracking_uri=tracking_uri, labels=labels))
+    print_report(text.train(data, checkpoint, promote=promote, tracking_uri=tracking_uri, labels=labels, onnx=onnx))
     seal(PROJECT / "models" / "weights")
 
 

@@ -44,6 +44,7 @@ def score_file(
     if out.is_dir() or out.resolve() == source.resolve():
         raise ConfigProblem(f"{out}: {'a folder' if out.is_dir() else 'the file that is read'}; name another file to write")
     found = Source.open(source, column)
+    next(found.rows(), None)  # what is wrong with the header is said before a bar is drawn
     classifier = Remembering(Classifier.load(model, precision=precision or fastest(model)))
     key = {"source": found.sha256, "column": column, "model": classifier.version, "part_rows": part_rows, "kind": source.suffix.lower()}
     with parts_of(out, json.dumps(key, sort_keys=True)) as folder:

@@ -34,8 +34,9 @@ class Recipe:
     """
 
     epochs: int = 6
-    general_n: int = 40_000
+    general_n: int = 24_000
     silent_n: int = 40_000
+    cut: int = 256  # characters read of a text in the first two stages: they teach words, and long texts cost most
     soup_n: int = 3
     varied_share: float = 0.3
     batch_n: int = 32
@@ -143,11 +144,18 @@ def teach(
     silent = sorted(silent)[:: max(1, len(silent) // recipe.silent_n)] if silent and recipe.silent_n else []
     note(f"{own.height} own rows, {general.height} general-sentiment rows, {len(silent)} unlabelled texts")
     if general.height:
-        _stage(reader, general["text"].to_list(), hard(general, recipe.smoothing), vocabulary, recipe, "general sentiment")
+        _stage(
+            reader,
+            [text[: recipe.cut] for text in general["text"]],
+            hard(general, recipe.smoothing),
+            vocabulary,
+            recipe,
+            "general sentiment",
+        )
     if silent:
         thoughts = think(train, silent, HEADS)
         soft = [torch.from_numpy(thoughts[name].astype(np.float32)) for name in HEADS]
-        _stage(reader, silent, soft, vocabulary, recipe, "a linear teacher")
+        _stage(reader, [text[: recipe.cut] for text in silent], soft, vocabulary, recipe, "a linear teacher")
     # Some general rows stay in the last stage, so that sentiment is not forgotten.
     mixed = pl.concat([own, general.head(own.height // 5)])
     texts, wanted = mixed["text"].to_list(), hard(mixed, recipe.smoothing)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from models import drift, judge, slices
 from models.classifier import datasets, record
 from models.classifier.checkpoints import EMBEDDED, load
-from models.classifier.export import export
+from models.classifier.export import export, export_onnx
 from models.classifier.finetune import Recipe, predict, targets, teach
 from models.classifier.judging import Report as Report
 from models.classifier.judging import judged, write_card
@@ -71,6 +71,7 @@ def with_labels(labelled: pl.DataFrame, labels: pl.DataFrame | None) -> tuple[pl
 def train(
     data: Path, checkpoint: str = EMBEDDED, out: Path = SHIPPED, recipe: Recipe = STANDARD, promote: bool = False,
     tracking_uri: str | None = None, note: Callable[[str], None] = print, labels: pl.DataFrame | None = None,
+    onnx: Path | None = None,
 ) -> Report:  # fmt: skip
     """Teach a Reader from `checkpoint` on the labelled sets under `data` and people's own `labels`; with `promote`, replace `out` if
     the judge agrees. An MLflow that cannot be written is a note, not an end: verdict and files stand without it.
@@ -87,6 +88,8 @@ def train(
     card: dict[str, Any] = {"name": NAME, "encoder": origin, "recipe": asdict(recipe), "temperatures": heat, "heads": HEADS}
     unseen = splits["validation"].sample(min(INT8_N, splits["validation"].height), seed=7)["text"].to_list()
     export(reader, vocabulary, heat, card, challenger, calibration_texts=unseen)
+    if onnx is not None:
+        export_onnx(reader, heat, onnx)
     _keep_reference(challenger, splits["validation"])
     note("judging on the test split")
     report = judged(challenger, out, splits["train"], slices.dated(splits["test"], data))
