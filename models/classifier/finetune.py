@@ -30,7 +30,8 @@ UNKNOWN = -100
 @dataclass(frozen=True)
 class Recipe:
     """How a Reader is taught. `general_n` caps the rows of public sentiment sets, `silent_n` those of the teacher's stage; the last
-    stage runs `soup_n` times from the same start and its weights are averaged (Wortsman et al. 2022, "Model soups").
+    stage runs `soup_n` times from the same start and its weights are averaged (Wortsman et al. 2022, "Model soups"). `last_epochs` more
+    take in the validation rows, once all that is chosen by them is chosen.
     """
 
     epochs: int = 6
@@ -39,8 +40,10 @@ class Recipe:
     cut: int = 256  # characters read of a text in the first two stages: they teach words, and long texts cost most
     soup_n: int = 3
     varied_share: float = 0.3
+    last_epochs: int = 2
     batch_n: int = 32
     rate: float = 3e-4
+    last_rate: float = 1e-4
     dropout: float = 0.1
     smoothing: float = 0.05
     seed: int = 7
@@ -96,18 +99,19 @@ def loss_of(logits: tuple[Tensor, ...], wanted: list[Tensor]) -> Tensor:
 
 
 def _stage(
-    reader: Reader, texts: list[str], wanted: list[Tensor], vocabulary: Vocabulary, recipe: Recipe, name: str, epochs: int = 1, n: int = 0
+    reader: Reader, texts: list[str], wanted: list[Tensor], vocabulary: Vocabulary, recipe: Recipe, name: str, epochs: int = 1, n: int = 0,
+    rate: float | None = None,
 ) -> None:  # fmt: skip
     """One stage; where a text is read more than once, what must not matter in it (augment) is another thing each time."""
     device = next(reader.parameters()).device.type
-    rng = np.random.default_rng(recipe.seed + n)
+    rng, rate = np.random.default_rng(recipe.seed + n), rate or recipe.rate
     decay = [p for p in reader.parameters() if p.ndim > 1]
     plain = [p for p in reader.parameters() if p.ndim <= 1]
     optimizer = torch.optim.AdamW(
         [{"params": decay, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}], lr=recipe.rate, fused=True
     )
     total = epochs * math.ceil(len(texts) / recipe.batch_n)
-    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.rate, total_steps=total + 1, pct_start=max(0.1, 2 / (total + 1)))
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=total + 1, pct_start=max(0.1, 2 / (total + 1)))
     reader.train()
     with tqdm(total=total, desc=name) as bar:
         for _ in range(epochs):
@@ -168,6 +172,18 @@ def teach(
         for name in total:
             total[name] += reader.state_dict()[name] / recipe.soup_n
     reader.load_state_dict({**start, **total})
+    return reader.cpu().eval()
+
+
+def finish(reader: Reader, labelled: pl.DataFrame, vocabulary: Vocabulary, recipe: Recipe) -> Reader:
+    """A gentle last pass over all rows that may be taught, the validation rows too: among headlines they are the newest.
+
+    Whatever validation decides (temperatures, the recipe itself) is decided before.
+    """
+    own = labelled.filter(pl.col("relevant").is_not_null() & (pl.col("split") != "test"))
+    if recipe.last_epochs:
+        texts, wanted = own["text"].to_list(), hard(own, recipe.smoothing)
+        _stage(reader, texts, wanted, vocabulary, recipe, "all labels", recipe.last_epochs, recipe.soup_n, recipe.last_rate)
     return reader.cpu().eval()
 
 

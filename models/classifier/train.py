@@ -18,7 +18,7 @@ from models import drift, judge, slices
 from models.classifier import datasets, record
 from models.classifier.checkpoints import EMBEDDED, load
 from models.classifier.export import export, export_onnx
-from models.classifier.finetune import Recipe, predict, targets, teach
+from models.classifier.finetune import Recipe, finish, predict, targets, teach
 from models.classifier.judging import Report as Report
 from models.classifier.judging import judged, write_card
 from models.classifier.judging import measure as measure
@@ -84,6 +84,7 @@ def train(
     encoder, vocabulary, origin = load(checkpoint, recipe.dropout)
     reader = teach(labelled, silent, encoder, vocabulary, recipe, note)
     heat = temperatures(predict(reader, splits["validation"]["text"].to_list(), vocabulary), splits["validation"])
+    reader = finish(reader, labelled, vocabulary, recipe)
     challenger = Path(tempfile.mkdtemp(prefix=f"{NAME}-"))
     card: dict[str, Any] = {"name": NAME, "encoder": origin, "recipe": asdict(recipe), "temperatures": heat, "heads": HEADS}
     unseen = splits["validation"].sample(min(INT8_N, splits["validation"].height), seed=7)["text"].to_list()
