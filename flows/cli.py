@@ -176,13 +176,16 @@ def bench(
     data: Data = SHARED,
 ) -> None:
     """Print one JSON object: figure → value, unit, bar, met, how."""
+    import contextlib
     import json
 
     from flows.benches import BENCHES
 
     if name not in BENCHES:
         raise ConfigProblem(f"bench {name}: unknown; one of: {', '.join(BENCHES)}")
-    typer.echo(json.dumps(BENCHES[name](data, full), ensure_ascii=False, indent=1))
+    with contextlib.redirect_stdout(sys.stderr):  # nncf draws its bars on stdout
+        figures = BENCHES[name](data, full)
+    typer.echo(json.dumps(figures, ensure_ascii=False, indent=1))
 
 
 def main() -> None:

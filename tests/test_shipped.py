@@ -81,10 +81,12 @@ def test_plain_categories(classifier: Classifier, text: str, category: str) -> N
 
 
 def test_the_hospitals_name_does_not_decide(classifier: Classifier) -> None:
-    """Swapping the (fictional) hospital must not turn the reading: invariance."""
+    """Swapping the (fictional) hospital must not turn relevance or sentiment: invariance. How often it turns a category, which it should
+    not either, is a figure (`guanchao bench behaviour`) with a line in tests/test_behaviour.py.
+    """
     names = ("岚湖市第一人民医院", "望川市妇女儿童医院", "岚山市中医院")
-    heads = classifier.probabilities([read_as(None, f"{name}的医生误诊，把病人害惨了") for name in names])
-    for head in heads:
+    relevant, sentiment, _ = classifier.probabilities([read_as(None, f"{name}的医生误诊，把病人害惨了") for name in names])
+    for head in (relevant, sentiment):
         assert len(set(head.argmax(1))) == 1
         assert float(np.ptp(head, axis=0).max()) < 0.3
 
