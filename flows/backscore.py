@@ -6,7 +6,6 @@ What this champion has read is not read again: after a kill the next run goes on
 
 from __future__ import annotations
 
-import fcntl
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ from rich.progress import track
 
 from flows.task_runners import runner, server
 from models.classifier.score import SHIPPED, Classifier, version
+from warehouse import lock
 from warehouse.settings import ConfigProblem, Settings
 from warehouse.store import TableProblem, Warehouse
 
@@ -177,12 +177,7 @@ def unread_portions(work: Work, within: Days) -> list[Days]:
 @contextmanager
 def alone(out: Path) -> Iterator[None]:
     """One back-scoring of a root at a time, in a folder without the leftovers of a killed one."""
-    out.mkdir(parents=True, exist_ok=True)
-    with (out / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as problem:
-            raise ConfigProblem(f"{out}: another back-scoring is under way; wait for it or end it") from problem
+    with lock.alone(out / ".lock", f"{out}: another back-scoring is under way; wait for it or end it"):
         for leftover in (*out.glob("*.parquet"), *out.glob(".part-*")):
             leftover.unlink(missing_ok=True)
         yield

@@ -6,7 +6,6 @@ single-character pieces keep their vectors, in our order, so that training, expo
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,6 @@ from warehouse.settings import ConfigProblem
 
 PRETRAINED = Path(__file__).resolve().parent.parent / "weights" / "pretrained"
 EMBEDDED = "embedded"  # the name of the one we ship
-FOREIGN = SPECIAL[:5]  # pieces every BERT has; links and handles are ours, and start as [UNK]
 
 
 def load(name: str, dropout: float = 0.1) -> tuple[Encoder, Vocabulary, dict[str, Any]]:
@@ -54,9 +52,9 @@ def _foreign(name: str, dropout: float) -> tuple[Encoder, Vocabulary, dict[str, 
         raise ConfigProblem(
             f"checkpoint {name}: not `{EMBEDDED}`, not a folder with config.json, vocab.txt and weights, not on a hub in reach: {said}"
         ) from problem
-    tokens = FOREIGN + SPECIAL[5:] + [piece for piece in pieces if len(piece) == 1]
+    tokens = SPECIAL + [piece for piece in pieces if len(piece) == 1]
     place = {piece: i for i, piece in enumerate(pieces)}
-    rows = torch.tensor([place.get(token, place["[UNK]"]) for token in tokens])
+    rows = torch.tensor([place.get(token, place["[UNK]"]) for token in tokens])  # links and handles are ours, and start as [UNK]
     vectors = bert.embeddings.word_embeddings.weight[rows].detach().clone()
     bert.embeddings.word_embeddings = torch.nn.Embedding(len(tokens), vectors.shape[1], _weight=vectors)
     bert.config.vocab_size = len(tokens)
@@ -71,5 +69,4 @@ def _pieces(name: str) -> list[str]:
         from huggingface_hub import hf_hub_download
 
         path = Path(hf_hub_download(name, "vocab.txt"))
-    with contextlib.closing(path.open(encoding="utf-8")) as lines:
-        return [line.rstrip("\n") for line in lines]
+    return path.read_text(encoding="utf-8").removesuffix("\n").split("\n")

@@ -5,7 +5,6 @@ Readings are kept in parts beside the output; a run that was killed goes on wher
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -24,6 +23,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from models.classifier.score import SHIPPED, Classifier, fastest
 from models.classifier.texts import Row, Source
+from warehouse.lock import alone
 from warehouse.settings import ConfigProblem
 from warehouse.vocabulary import CATEGORIES, SENTIMENTS
 
@@ -86,12 +86,7 @@ class Remembering:
 def parts_of(out: Path, key: str) -> Iterator[Path]:
     """The folder of parts beside `out`, emptied if they were made of something else than `key` says; gone when all went well."""
     folder = out.with_name(f".{out.name}.parts")
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as problem:
-            raise ConfigProblem(f"{out}: another run is writing it; wait for it or end it") from problem
+    with alone(folder / "lock", f"{out}: another run is writing it; wait for it or end it"):
         made_of = folder / "made_of.json"
         if not made_of.exists() or made_of.read_text(encoding="utf-8") != key:
             for old in folder.glob("*.parquet"):

@@ -98,6 +98,22 @@ def loss_of(logits: tuple[Tensor, ...], wanted: list[Tensor]) -> Tensor:
     return torch.stack(losses).sum()
 
 
+def one_cycle(optimizer: torch.optim.Optimizer, rates: float | list[float], total: int) -> torch.optim.lr_scheduler.OneCycleLR:
+    """Up to `rates` (one, or one a parameter group) over a tenth of `total` steps, at least two, then down."""
+    return torch.optim.lr_scheduler.OneCycleLR(optimizer, rates, total_steps=total + 1, pct_start=max(0.1, 2 / (total + 1)))
+
+
+def descend(
+    model: nn.Module, loss: Tensor, optimizer: torch.optim.Optimizer, scheduler: torch.optim.lr_scheduler.OneCycleLR
+) -> None:  # fmt: skip
+    """One step down the gradient of `loss`, whose norm is cut at 1."""
+    optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    scheduler.step()
+
+
 def _stage(
     reader: Reader, texts: list[str], wanted: list[Tensor], vocabulary: Vocabulary, recipe: Recipe, name: str, epochs: int = 1, n: int = 0,
     rate: float | None = None,
@@ -107,11 +123,9 @@ def _stage(
     rng, rate = np.random.default_rng(recipe.seed + n), rate or recipe.rate
     decay = [p for p in reader.parameters() if p.ndim > 1]
     plain = [p for p in reader.parameters() if p.ndim <= 1]
-    optimizer = torch.optim.AdamW(
-        [{"params": decay, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}], lr=recipe.rate, fused=True
-    )
+    optimizer = torch.optim.AdamW([{"params": decay, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}], lr=rate, fused=True)
     total = epochs * math.ceil(len(texts) / recipe.batch_n)
-    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=total + 1, pct_start=max(0.1, 2 / (total + 1)))
+    scheduler = one_cycle(optimizer, rate, total)
     reader.train()
     with tqdm(total=total, desc=name) as bar:
         for _ in range(epochs):
@@ -121,11 +135,7 @@ def _stage(
                 with torch.autocast(device, torch.bfloat16):
                     logits = reader(ids.to(device), mask.to(device))
                 loss = loss_of(logits, [head[chosen].to(device) for head in wanted])
-                optimizer.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]
-                nn.utils.clip_grad_norm_(reader.parameters(), 1.0)
-                optimizer.step()
-                scheduler.step()
+                descend(reader, loss, optimizer, scheduler)
                 bar.update()
                 bar.set_postfix(loss=f"{float(loss.detach()):.3f}")
 

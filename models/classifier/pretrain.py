@@ -6,7 +6,6 @@ resume restarts at the flat rate from the last checkpoint.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import time
 from dataclasses import asdict, dataclass
@@ -135,6 +134,4 @@ def encoder_weights(folder: Path) -> dict[str, Tensor]:
 
 
 def shape_of(folder: Path) -> Shape:
-    with contextlib.suppress(FileNotFoundError):
-        return Shape(**json.loads((folder / "shape.json").read_text()))
-    return Shape()
+    return Shape(**json.loads((folder / "shape.json").read_text()))

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from models import judge
-from models.classifier.finetune import batches
+from models.classifier.finetune import batches, descend, one_cycle
 from models.classifier.network import Encoder, pad, pool
 from models.classifier.score import encode
 from models.classifier.vocabulary import Vocabulary
@@ -62,9 +62,7 @@ def learn(train: pl.DataFrame, validation: pl.DataFrame, labels: tuple[str, ...]
     total = recipe.epochs * math.ceil(len(rows) / recipe.batch_n)
     groups = by_depth(tagger, recipe)
     optimizer = torch.optim.AdamW(groups, fused=True)
-    scheduler = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, [g["lr"] for g in groups], total_steps=total + 1, pct_start=max(0.1, 2 / (total + 1))
-    )
+    scheduler = one_cycle(optimizer, [g["lr"] for g in groups], total)
     best, kept = -1.0, tagger.state_dict()
     with tqdm(total=total, desc=name) as bar:
         for _ in range(recipe.epochs):
@@ -73,11 +71,7 @@ def learn(train: pl.DataFrame, validation: pl.DataFrame, labels: tuple[str, ...]
                 with torch.autocast("cpu", torch.bfloat16):
                     logits = tagger(*pad([rows[i] for i in chosen]))
                 loss = nn.functional.cross_entropy(logits.float(), wanted[chosen], weights, label_smoothing=recipe.smoothing)
-                optimizer.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]
-                nn.utils.clip_grad_norm_(tagger.parameters(), 1.0)
-                optimizer.step()
-                scheduler.step()
+                descend(tagger, loss, optimizer, scheduler)
                 bar.update()
             reached = judge.macro_f1(gold(validation), tag(tagger, validation["text"].to_list(), labels, vocabulary))
             bar.set_postfix(validation=f"{reached:.4f}")
