@@ -6,10 +6,11 @@ import hashlib
 import io
 import os
 import uuid
+import zlib
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
@@ -28,11 +29,11 @@ class Place(NamedTuple):
 
 
 class Archive:
-    """Appends to `path`; `name` is the file as the fetches table calls it."""
+    """A new file; `name` is the file as the fetches table calls it."""
 
     def __init__(self, path: Path, name: str) -> None:
         self.name = name
-        self._out = path.open("wb")
+        self._out = path.open("xb")
         self._writer = WARCWriter(self._out, gzip=True)
 
     def add(self, fetch_id: str, url: str, at: datetime, status: int, headers: Iterable[tuple[str, str]], body: bytes) -> Place:
@@ -50,7 +51,35 @@ class Archive:
         self._writer.write_record(record)
         return Place(hashlib.sha256(body).hexdigest(), self.name, offset)
 
-    def close(self) -> None:
+    def sync(self) -> None:
+        """What was added is on the disk; before rows that point at it."""
         self._out.flush()
         os.fsync(self._out.fileno())
+
+    def close(self) -> None:
+        self.sync()
         self._out.close()
+
+
+def mend(path: Path) -> None:
+    """Cut a file off behind its last whole record: a killed child leaves a torn one, and readers stop there with an error."""
+    whole = 0
+    with path.open("r+b") as file:
+        while member := _member_length(file):
+            whole += member
+            file.seek(whole)
+        file.truncate(whole)
+
+
+def _member_length(file: BinaryIO) -> int:
+    """Bytes of the gzip member that starts here; 0 if it is torn, or none."""
+    unpack, read = zlib.decompressobj(wbits=31), 0
+    while block := file.read(1 << 16):
+        try:
+            unpack.decompress(block)
+        except zlib.error:
+            return 0
+        read += len(block)
+        if unpack.eof:
+            return read - len(unpack.unused_data)
+    return 0

@@ -6,22 +6,29 @@ import re
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
+from crawlers.card_law import check_law
+from crawlers.hosts import host_of, is_own_literal, places
+from crawlers.pace import shortest_delay_s
 from warehouse.settings import ConfigProblem, read_yaml
 from warehouse.vocabulary import AUTHOR_KINDS, PLATFORMS
 
-KINDS = ("feed", "article", "newsnow", "liuyan")
+KINDS = ("feed", "article", "newsnow", "hotboard", "liuyan", "gov_mailbox", "searxng", "bridge", "warc")
+_NEEDED_OPTION = {"newsnow": "boards", "liuyan": "fid", "hotboard": "shape", "bridge": "reads"}
+_OPTION_TYPES = {
+    "boards": dict, "fid": list, "form": dict, "names": dict, "detail": dict, "queries": list, "engines": list, "domains": list,
+}  # fmt: skip
 _HOLE = re.compile(r"\{(\w+)\}")
-_LOCAL = re.compile(r"\{|https?://(?:127\.|localhost\b|\[::1\])")
 _ID = re.compile(r"[a-z][a-z0-9_]*")
 
 
 @dataclass(frozen=True)
 class Card:
-    """`floor`/`ceiling`: items a day below which the source counts as quiet, above which as flooding. `delay_s`: between two requests.
+    """`floor`/`ceiling`: items a day below which the source counts as quiet, above which as flooding. `delay_s`: between two requests,
+    at the least. `overrides`: what of our manners is set aside (card_law.OVERRIDES), and the reason; auditors see them.
 
-    `options` are the kind's own words; each spider's docstring lists its own. `hosts` in options: further hosts of the same site.
+    `options` are the kind's own words; each spider's docstring lists its own. For all kinds: `hosts`, further hosts of the same site;
+    `most_requests` a run (300), `timeout_s` a request (30).
     """
 
     id: str
@@ -37,6 +44,9 @@ class Card:
     delay_s: float = 5.0
     robots_note: str = ""
     basis: str = ""
+    purpose: str = ""
+    retention_days: int = 180
+    overrides: dict[str, str] = field(default_factory=dict)
     enabled: bool = True
     author_kind: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
@@ -44,11 +54,19 @@ class Card:
 
     @property
     def hosts(self) -> frozenset[str]:
-        """host or host:port of every address this source may be asked at; redirects elsewhere are refused."""
-        return frozenset(urlsplit(url).netloc.lower() for url in self.urls) | frozenset(self.options.get("hosts", ()))
+        """host or host:port (hosts.host_of) of every address this source may be asked at; redirects elsewhere are refused."""
+        named = {f"https://{host}" if str(host).endswith(":443") else f"http://{host}" for host in self.options.get("hosts", ())}
+        again = str((self.options.get("again") or {}).get("url", ""))  # where counts are read again: crawlers/again.py
+        return frozenset(host for url in {*self.urls, *named, again} if (host := host_of(url)))
+
+    @property
+    def own_places(self) -> frozenset[tuple[str, int]]:
+        """(host, port) that may lie in a private network: written as such an address, or named with a reason in overrides.private."""
+        own = [places(host) for host in self.hosts if "private" in self.overrides or is_own_literal(host)]
+        return frozenset(place for host in own for place in host)
 
     def is_home(self, url: str) -> bool:
-        return urlsplit(url).netloc.lower() in self.hosts
+        return host_of(url) in self.hosts
 
     def shown(self, url: str) -> str:
         """The address as tables keep it: the drill's replica sits on another port each time, its posts must not."""
@@ -57,10 +75,18 @@ class Card:
                 return name + url.removeprefix(filled)
         return url
 
+    def asked(self, url: str) -> str:
+        """The address to ask for what tables keep as `url`: `shown` the other way round."""
+        for filled, name in self.stands_for.items():
+            if url == name or url.startswith((f"{name}/", f"{name}?")):
+                return filled + url.removeprefix(name)
+        return url
+
 
 _TYPES: dict[str, tuple[type, ...]] = {
     "id": (str,), "kind": (str,), "title": (str,), "owner": (str,), "platform": (str,), "urls": (list,), "cadence_minutes": (int,),
     "max_age_h": (int,), "floor": (int,), "ceiling": (int,), "delay_s": (int, float), "robots_note": (str,), "basis": (str,),
+    "purpose": (str,), "retention_days": (int,), "overrides": (dict,),
     "enabled": (bool,), "author_kind": (str,), "options": (dict,),
 }  # fmt: skip
 _NEEDED = ("id", "kind", "title", "owner", "platform", "urls")
@@ -113,10 +139,11 @@ def _card(entry: Any, n: int, path: Path, values: dict[str, str] | None) -> Card
             raise ConfigProblem(f"{where}: {name}: {value!r} should be {' or '.join(t.__name__ for t in _TYPES[name])}")
     _check_words(entry, where)
     urls = tuple(_filled(url, values, where) for url in entry["urls"])
-    if entry.get("delay_s", 5.0) < 1 and not all(_LOCAL.match(url) for url in urls):
-        raise ConfigProblem(f"{where}: delay_s: less than a second between requests is for your own machine; make it 5 or more")
     stands_for = {address.rstrip("/"): f"http://{name}.test" for name, address in (values or {}).items()}
-    return Card(**{**entry, "urls": urls, "stands_for": stands_for})
+    pace = {"delay_s": shortest_delay_s(entry["platform"])}
+    card = Card(**{**pace, **entry, "urls": urls, "stands_for": stands_for})
+    check_law(card, where)
+    return card
 
 
 def _check_words(entry: dict[str, Any], where: str) -> None:
@@ -128,11 +155,37 @@ def _check_words(entry: dict[str, Any], where: str) -> None:
     for name in ("cadence_minutes", "max_age_h"):
         if entry.get(name, 1) < 1:
             raise ConfigProblem(f"{where}: {name}: must be 1 or more")
-    for kind, option in (("newsnow", "boards"), ("liuyan", "fid")):
-        if entry["kind"] == kind and not entry.get("options", {}).get(option):
-            raise ConfigProblem(f"{where}: options: {kind} needs `{option}:` in its options; see crawlers/spiders/{kind}.py")
+    _check_kind(entry, entry["kind"], entry.get("options", {}), where)
     if entry.get("delay_s", 5.0) < 0 or not 0 <= entry.get("floor", 0) <= entry.get("ceiling", 10_000):
         raise ConfigProblem(f"{where}: needs delay_s ≥ 0 and 0 ≤ floor ≤ ceiling")
+
+
+def _check_kind(entry: dict[str, Any], kind: str, options: dict[str, Any], where: str) -> None:
+    """What the kind of source asks of its card; each spider's docstring lists its options."""
+    see = f"see crawlers/spiders/{kind}.py"
+    if (option := _NEEDED_OPTION.get(kind)) and not options.get(option):
+        raise ConfigProblem(f"{where}: options: {kind} needs `{option}:` in its options; {see}")
+    if wrong := [name for name, of in _OPTION_TYPES.items() if not isinstance(options.get(name, of()), of)]:
+        raise ConfigProblem(f"{where}: options: {wrong[0]}: {options[wrong[0]]!r} should be a {_OPTION_TYPES[wrong[0]].__name__}; {see}")
+    if kind == "hotboard" and "enabled" not in entry:
+        raise ConfigProblem(f"{where}: enabled: a hotboard is off until somebody has decided it; write `enabled: true` or false; {see}")
+    known = _choices(kind)
+    if known and options[_NEEDED_OPTION[kind]] not in known:
+        raise ConfigProblem(f"{where}: options: {_NEEDED_OPTION[kind]}: {options[_NEEDED_OPTION[kind]]!r}; one of: {', '.join(known)}")
+    if strange := [url for url in entry["urls"] if str(url).startswith("file:///") != (kind == "warc")]:
+        raise ConfigProblem(f"{where}: urls: {strange[0]!r}: kind warc reads files, file:///path/*.warc.gz, and no other kind does")
+
+
+def _choices(kind: str) -> tuple[str, ...]:
+    if kind == "hotboard":
+        from crawlers.parsers.boards import SHAPES
+
+        return tuple(SHAPES)
+    if kind == "bridge":
+        from crawlers.parsers import PARSERS
+
+        return tuple(PARSERS)
+    return ()
 
 
 def _filled(url: Any, values: dict[str, str] | None, where: str) -> str:
@@ -144,7 +197,6 @@ def _filled(url: Any, values: dict[str, str] | None, where: str) -> str:
         address = _HOLE.sub(lambda hole: values[hole[1]], address)
     elif _HOLE.match(address):
         return address
-    parts = urlsplit(address)
-    if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"\s", address):
+    if not address.startswith("file:///") and (host_of(address) is None or re.search(r"\s", address)):
         raise ConfigProblem(f"{where}: urls: {address!r} is no http(s) address")
     return address

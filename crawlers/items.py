@@ -62,6 +62,17 @@ class Fetch:
     sha256: str | None
     warc_file: str | None
     warc_offset: int | None
+    etag: str | None = None
+    last_modified: str | None = None
+    cursor: str | None = None
+
+
+@dataclass(slots=True)
+class Answer:
+    """An answer's row and the items kept from it: they land together or not at all."""
+
+    fetch: Fetch
+    items: list[Item]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,119 +1,118 @@
-"""An article's page -> one reading. trafilatura finds the body; title, time to the minute and source are our own layer.
+"""An article's page -> one reading: title and source here, the body in article_body.py, the time in article_times.py.
 
-Measured on 62 Chinese pages (design/SOURCES.md §6): trafilatura 2.3.1 gives days without times though 54 show HH:MM, cuts titles at
+Measured on 62 Chinese pages (design/SOURCES.md §6): trafilatura 2.3.1 alone gives days without times though 54 show HH:MM, cuts titles at
 quotation marks, takes the site's name for the title of a government page, and its author is mostly 责任编辑.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator
 from datetime import datetime
+from itertools import pairwise
 from urllib.parse import urlsplit
 
-import lxml.html
-
-from crawlers.clean import html_tree, plain
+from crawlers.article_body import article_body
+from crawlers.article_times import published
 from crawlers.items import Reading
+from crawlers.page_parts import Line, Page, one_line, take_apart
 from crawlers.reasons import NoReading
-from crawlers.times import UNKNOWN, Moment, read_time
+from crawlers.times import UNKNOWN, Moment
 
 SHORTEST_BODY = 30  # characters; less is a page without an article
-_DAY = r"20\d{2}\s*[-/.年]\s*\d{1,2}\s*[-/.月]\s*\d{1,2}\s*日?"
-_TIME = r"\d{1,2}:\d{2}(?::\d{2})?"
-_WITH_TIME = re.compile(rf"{_DAY}[\s|]*(?:(?:星期|周)[一二三四五六日天])?[\s|]*{_TIME}")
-_LABELLED = re.compile(rf"(?:发布|发表|时间|日期|更新)[^\d\n]{{0,8}}((?:{_DAY}|(?:\d\d-)?\d\d-\d\d)(?:\s*{_TIME})?)")
-_FROM = re.compile(r"(?:稿件|文章|信息|新闻)?来\s*源\s*[:：]\s*([^\s|:：<>()（）]{2,25})")
+SHORTEST_TITLE, LONGEST_TITLE = 5, 80
+_FROM = re.compile(r"(?:稿件|文章|信息|新闻)?来\s*源\s*于?\s*[:：]\s*([^\s|:：<>()（）【】]{2,25})")
+_NOT_A_SOURCE = re.compile(r"\s*(?:\d{1,4}\s*(?:人参与|评论|阅读)|作者|时间|发布|责任?编辑?|编辑|字号|浏览|点击).*$")
 _GONE = re.compile(r"(?:该|此)?(?:内容|文章|页面|链接)(?:已被|已经?|不存在|被)(?:发布者)?(?:删除|过期|下架|撤回)|链接已过期")
-_WECHAT_TIME = re.compile(r"""\bvar ct\s*=\s*["'](\d{10})["']""")
-_TITLE_CUT = re.compile(r"\s*[_|–—]\s*|\s+-\s+|-(?=[^-]{2,12}$)")
-_TIME_TAGS = (
-    "article:published_time",
-    "og:release_date",
-    "pubdate",
-    "publishdate",
-    "publish_time",
-    "publishtime",
-    "datepublished",
-    "weibo:article:create_at",
-)  # fmt: skip
-_TITLE_TAGS = ("og:title", "twitter:title", "articletitle", "weibo:article:title")
+_TITLE_CUT = re.compile(r"\s*[_|–—]\s*|\s+-\s+|--+|-(?=[^-]{2,12}$)")
+_SITE_NAME = re.compile(r"(?:医院|网|网站|政府|委员会|卫健委|局|厅|办事处|大学|学院|中心|频道|首页|官网|日报|晚报|公告|动态|新闻)$")
+_TELLS_TIME = re.compile(r"(?:发布|发表|更新)?(?:时间|日期)\s*[:：]|(?:19|20)\d\d\s*[-/.年]\s*\d{1,2}\s*[-/.月]\s*\d")
+_TITLE_TAGS = ("og:title", "twitter:title", "articletitle", "weibo:article:title", "dc.title")
 _SOURCE_TAGS = ("contentsource", "source", "og:article:author", "mediaid")
 
 
-def read_page(text: str, url: str, base: datetime, platform: str = "news") -> Reading:
-    """The article on a page, decoded; `base` is when it arrived. NoReading(empty_confirmed) if the page says it was removed."""
-    import trafilatura  # a second of imports: only spiders that meet a page pay it
+def read_page(text: str, url: str, base: datetime, platform: str = "news", listed: Moment = UNKNOWN) -> Reading:
+    """The article on a page, decoded; `base` is when it arrived, `listed` what a list said of its time, for a page that does not say.
 
-    document = html_tree(text)
-    body = trafilatura.extract(html_tree(text), include_comments=False, include_tables=True, favor_precision=False) or ""
-    if len(body) < SHORTEST_BODY and _GONE.search(plain(text)[:3000]):
+    NoReading(empty_confirmed) if the page says the article was removed, format_changed if it holds none.
+    """
+    page = take_apart(text)
+    title = _title(page)
+    said = _source(page)
+    at = published(page, _line_of(title, page.lines), base)
+    body = article_body(page.tree)
+    if len(body) < SHORTEST_BODY and _GONE.search("\n".join(line.text for line in page.lines)[:3000]):
         raise NoReading("empty_confirmed", "the page says the article was removed")
-    title = _title(document)
     if len(body) < SHORTEST_BODY or not title:
         raise NoReading("format_changed", "no article found" if title else "an article without a title")
-    said = _source(document)
     return Reading(
         text=body, title=title, url=url, kind="article", platform=platform,
-        published=_published(document, text, base), author=said or urlsplit(url).netloc,
+        published=at if at.at else listed, author=said or urlsplit(url).netloc,
     )  # fmt: skip
 
 
-def _metas(document: lxml.html.HtmlElement) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for node in document.iter("meta"):
-        name = (node.get("property") or node.get("name") or node.get("itemprop") or "").strip().lower()
-        if name and (node.get("content") or "").strip():
-            found.setdefault(name, str(node.get("content")).strip())
-    return found
+def _title(page: Page) -> str:
+    """The line that the window's title holds; else a meta's title; else the line over the time; else the window's title without the site.
+
+    Metas are cut at a quotation mark (网易), the window's title adds site and column, a heading may be the site's own.
+    """
+    window = one_line(page.tree.findtext(".//title") or "")
+    stated = next((one_line(page.metas[tag]) for tag in _TITLE_TAGS if tag in page.metas), "")
+    shown = _shown_title(page.lines, window, stated)
+    if shown:
+        return shown
+    cut = _TITLE_CUT.split(window)[0].strip()
+    return stated or (cut if len(cut) > 2 * SHORTEST_TITLE else "") or _over_the_time(page.lines) or cut
 
 
-def _title(document: lxml.html.HtmlElement) -> str:
-    """The meta title; else the heading that the window's title repeats; else the window's title without the site's name."""
-    metas = _metas(document)
-    window = plain(document.findtext(".//title") or "").replace("\n", " ")
-    headings = [plain(str(node.text_content())).replace("\n", " ") for node in document.iter("h1", "h2")]
-    repeated = [heading for heading in headings if len(heading) > 4 and heading[:12] in window]
-    for said in (plain(metas[tag]) for tag in _TITLE_TAGS if tag in metas):
-        return next((heading for heading in repeated if heading.startswith(said)), said)  # 163 cuts its meta title at a quotation mark
-    tall = [heading for heading in headings if len(heading) > 8]
-    return next(iter(repeated), "") or _TITLE_CUT.split(window)[0].rstrip("-") or next(iter(tall), "")
+def _shown_title(lines: list[Line], window: str, stated: str) -> str:
+    longest = max(len(window), len(stated))
+    held = (
+        line.text for line in lines if line.links < 0.5 and SHORTEST_TITLE < len(line.text) <= longest and not _SITE_NAME.search(line.text)
+    )
+    return max(
+        (text for text in held if _is_part(text, window) or _is_part(text, stated) or (stated and text.startswith(stated))),
+        key=len,
+        default="",
+    )
 
 
-def _published(document: lxml.html.HtmlElement, text: str, base: datetime) -> Moment:
-    """The first time to the minute among JSON-LD, meta, <time>, script and text; else the first day."""
-    moments = [read_time(said, base) for said in _times_said(document, text)]
-    known = [moment for moment in moments if moment.at is not None and moment.at <= base]
-    for wanted in (("second", "minute"), ("hour", "day")):
-        for moment in known:
-            if moment.precision in wanted:
-                return moment
-    return UNKNOWN
+def _is_part(text: str, window: str) -> bool:
+    """Whether the window's title has the text as a whole part: other parts are set off by a sign, a site's name also by a space."""
+    before, found, after = window.partition(text)
+    return bool(found) and _sets_off(before[::-1], _TITLE_CUT.split(before)[-1]) and _sets_off(after, _TITLE_CUT.split(after.strip())[0])
 
 
-def _times_said(document: lxml.html.HtmlElement, text: str) -> Iterator[str]:
-    metas = _metas(document)
-    yield from (metas[tag] for tag in _TIME_TAGS if tag in metas)
-    for node in document.xpath("//script[@type='application/ld+json']"):
-        try:
-            said = json.loads(node.text or "", strict=False)
-        except ValueError:
-            continue
-        entries = said if isinstance(said, list) else [said]
-        yield from (str(entry["datePublished"]) for entry in entries if isinstance(entry, dict) and entry.get("datePublished"))
-    yield from _WECHAT_TIME.findall(text)
-    seen = re.sub(r"\s+", " ", " ".join(document.xpath("//body//text()[not(parent::script or parent::style)]")))
-    yield from (found[0].replace("|", " ") for found in _WITH_TIME.finditer(seen))
-    yield from (node.get("datetime") for node in document.iter("time") if node.get("datetime"))
-    yield from _LABELLED.findall(seen)
-    yield from re.findall(_DAY, seen)
+def _sets_off(rest: str, part: str) -> bool:
+    return not re.match(r"\s*[^\W_]", rest) or (rest[0].isspace() and bool(_SITE_NAME.search(part.strip())))
 
 
-def _source(document: lxml.html.HtmlElement) -> str | None:
-    metas = _metas(document)
+def _over_the_time(lines: list[Line]) -> str:
+    """Where the window names only the column: the line above the one that tells the time of publication."""
+    for above, line in pairwise(lines):
+        if _TELLS_TIME.match(line.text) and above.links < 0.5 and SHORTEST_TITLE < len(above.text) < LONGEST_TITLE:
+            return above.text
+    return ""
+
+
+def _line_of(title: str, lines: list[Line]) -> int | None:
+    wanted = _letters(title)[:20]
+    places = [n for n, line in enumerate(lines) if wanted and wanted in _letters(line.text)[: len(title) + 20]]
+    return next((n for n in places if lines[n].links < 0.5), None)
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"\W+", "", text)
+
+
+def _source(page: Page) -> str | None:
+    for account in page.tree.xpath("//*[@id='js_name']"):  # WeChat
+        return one_line(str(account.text_content()))[:25] or None
     for tag in _SOURCE_TAGS:
-        if tag in metas:
-            return re.sub(r"^来源\s*[:：]", "", plain(metas[tag]))[:25]
-    found = _FROM.search(plain(str(document.text_content())))
-    return found[1] if found else None
+        if tag in page.metas:
+            return re.sub(r"^来源\s*[:：]", "", one_line(page.metas[tag]))[:25]
+    for line in page.lines:
+        if found := _FROM.search(line.text):
+            name = _NOT_A_SOURCE.sub("", found[1])
+            if len(name) > 1:
+                return name
+    return None

@@ -9,8 +9,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,32 +17,25 @@ from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from crawlers import replica_mailbox as mailbox
 from crawlers import replica_pages as pages
+from crawlers import replica_sites as sites
+from crawlers.replica_sites import COOKIE, HTML, JSON, XML, Answer, Asked, Site, intercepted, not_found, too_hasty
 from crawlers.scenario import SCENARIOS, Scenario, load_scenario
 from warehouse.clock import parse_instant
 
 MOST_IN_A_FEED = 300
 LIUYAN = "/pro-dfbbs-front/"
-COOKIE = "wzws_sid=constructed"
-ROBOTS = "User-agent: *\r\nDisallow: /private/\r\nDisallow: /errors/robots_denied\r\n"
-XML, HTML, JSON = "application/xml; charset=utf-8", "text/html; charset=utf-8", "application/json; charset=utf-8"
-
-
-@dataclass(frozen=True)
-class Asked:
-    path: str
-    query: dict[str, str]
-    form: dict[str, str] = field(default_factory=dict)
-    cookie: str = ""
-
-
-@dataclass(frozen=True)
-class Answer:
-    body: bytes = b""
-    type: str = HTML
-    status: int = 200
-    headers: tuple[tuple[str, str], ...] = ()
-    wait_s: float = 0.0
+SITES: dict[str, Site] = {  # further sites, by the beginning of their paths
+    "/hudong/hdjl/": mailbox.beijing,
+    "/wangchuan/xfj/": mailbox.table_city,
+    "/ajax/side/hotSearch": sites.weibo_board,
+    "/api/board": sites.baidu_board,
+    "/gw/event/hot_ranking_list": sites.tencent_board,
+    "/searxng": sites.searxng,
+    "/bridge/weibo/": sites.bridge,
+}
+ROBOTS = "User-agent: *\r\nDisallow: /private/\r\nDisallow: /errors/robots_denied\r\nDisallow: /searxng*?*q=*\r\n"
 
 
 def answer(scenario: Scenario, now: datetime, asked: Asked) -> Answer:
@@ -60,10 +51,13 @@ def answer(scenario: Scenario, now: datetime, asked: Asked) -> Answer:
         return _board(scenario, now, asked.query.get("id", ""))
     if asked.path.startswith(LIUYAN):
         return _liuyan(scenario, now, asked)
+    for path, site in SITES.items():
+        if asked.path.startswith(path):
+            return site(scenario, now, asked)
     for path, column in scenario.world["columns"].items():
         if asked.path.startswith(path):
             return _column(scenario, now, column, asked.path.removeprefix(path))
-    return _not_found()
+    return not_found()
 
 
 def _feed(scenario: Scenario, now: datetime, feed: dict[str, Any]) -> Answer:
@@ -86,8 +80,10 @@ def _liuyan(scenario: Scenario, now: datetime, asked: Asked) -> Answer:
         page = f"<!DOCTYPE html><html><head><title>{forum['name']} - 领导留言板</title></head><body>{forum['name']}</body></html>"
         return Answer(page.encode(), headers=(("Set-Cookie", f"{COOKIE}; Path=/; HttpOnly"),))
     if COOKIE not in asked.cookie:
-        return Answer("<html><head><title>403</title></head><body>请求被拦截</body></html>".encode(), status=403)
-    if asked.form.get("fid") != str(forum["fid"]):
+        return intercepted()
+    if asked.form.get("fid") == str(forum.get("hasty_fid")) and (wait := too_hasty(asked)):
+        return wait
+    if asked.form.get("fid") not in (str(forum["fid"]), str(forum.get("hasty_fid"))):
         return Answer(b'{"result":"success","resultDesc":"","responseData":[]}', JSON)
     last, size = (int(asked.form.get(name) or default) for name, default in (("lastItem", 0), ("pageSize", 20)))
     return Answer(pages.liuyan(scenario, now, last, size).encode(), JSON)
@@ -101,11 +97,7 @@ def _column(scenario: Scenario, now: datetime, column: dict[str, Any], rest: str
         page = pages.column_page(column, posts, names.index(rest or "index.html"))
         return Answer(page.encode(column["charset"]), header)
     found = next((post for post in posts if pages.article_path(post) == rest), None)
-    return Answer(pages.article_page(column, found).encode(column["charset"]), header) if found else _not_found()
-
-
-def _not_found() -> Answer:
-    return Answer("<html><head><title>404</title></head><body>页面不存在</body></html>".encode(), status=404)
+    return Answer(pages.article_page(column, found).encode(column["charset"]), header) if found else not_found()
 
 
 def _weibo(scenario: Scenario, now: datetime, most: int = 10) -> str:
@@ -127,7 +119,7 @@ _REBUILT = (
 _REDIRECT = Answer(status=302, headers=(("Location", "/passport/visitor?entry=weibo"),))
 
 # One path an error mode, named by the reason it should be given (warehouse.vocabulary.FETCH_REASONS), then the awkward but readable
-ERRORS: dict[str, Callable[[Scenario, datetime, Asked], Answer]] = {
+ERRORS: dict[str, Site] = {
     "error": lambda scenario, now, asked: Answer("服务器内部错误".encode(), "text/plain; charset=utf-8", 500),
     "captcha": lambda scenario, now, asked: Answer(_CAPTCHA.encode()),
     "login_wall": lambda scenario, now, asked: _REDIRECT,

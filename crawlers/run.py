@@ -1,20 +1,20 @@
 """Run sources in a child process of their own: a hung site is killed, a crash leaves a row, Scrapy's reactor never meets ours.
 
 `crawl` is one source a child; `crawl_together` several in one, for drills where two seconds of imports each would be the whole time.
-`python -m crawlers.run <job.json>` is the child.
+Both go on where a killed child left their landing folder: what landed there is neither asked for nor made again.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,62 +22,93 @@ from typing import Any
 from crawlers.addresses import fetch_id
 from crawlers.card import Card, load_contact
 from crawlers.items import Fetch
-from crawlers.landing import Landing, land, read_landing
+from crawlers.landing import land, read_landing
+from crawlers.memory import Memory
 from warehouse.clock import Clock
 from warehouse.settings import ConfigProblem, load_settings
 from warehouse.watchlist import load_watchlist
 
-__all__ = ["crawl", "crawl_together", "read_landing"]
+__all__ = ["Errand", "crawl", "crawl_together", "read_landing", "secret_of"]
 GRACE_S = 10.0  # after SIGTERM, for the child to land what it has
+STARTS = 2  # of a child that somebody killed (out of memory, kill -9); one that says what is wrong is not started again
 
 
-def crawl(card: Card, landing: Path, conf: Path, clock: Clock, timeout_s: float) -> None:
-    """One source into landing/<id>/, emptied first: items-*, fetches-*.parquet and <id>.warc.gz. A failed child leaves an `error` row."""
-    _run([card], landing, landing / card.id, conf, clock, timeout_s)
+@dataclass(frozen=True)
+class Errand:
+    """What a source is asked beyond its card: `again`, addresses of posts to observe again; `only_again`: and nothing new."""
+
+    memory: Memory = field(default_factory=Memory)
+    again: tuple[str, ...] = ()
+    only_again: bool = False
 
 
-def crawl_together(cards: Sequence[Card], landing: Path, conf: Path, clock: Clock, timeout_s: float) -> None:
+def crawl(card: Card, landing: Path, conf: Path, clock: Clock, timeout_s: float, errand: Errand | None = None) -> None:
+    """One source into landing/<id>/: items-*, fetches-*.parquet and <id>-<n>.warc.gz. A failed child leaves an `error` row."""
+    _run([card], landing, landing / card.id, conf, clock, timeout_s, {card.id: errand} if errand else {})
+
+
+def crawl_together(
+    cards: Sequence[Card], landing: Path, conf: Path, clock: Clock, timeout_s: float, errands: Mapping[str, Errand] | None = None
+) -> None:
     """Several sources at once in one child, each with its own landing folder and rows; `timeout_s` is for all of them."""
-    _run(cards, landing, landing, conf, clock, timeout_s)
+    _run(cards, landing, landing, conf, clock, timeout_s, errands or {})
 
 
-def _run(cards: Sequence[Card], landing: Path, log_folder: Path, conf: Path, clock: Clock, timeout_s: float) -> None:
-    for needed in (load_watchlist, load_contact, _secret):  # what the child needs must be right, or it is said here in one line
+def _run(
+    cards: Sequence[Card], landing: Path, log_folder: Path, conf: Path, clock: Clock, timeout_s: float, errands: Mapping[str, Errand]
+) -> None:
+    for needed in (load_watchlist, load_contact, secret_of):  # what the child needs must be right, or it is said here in one line
         needed(conf)
-    for card in cards:
-        shutil.rmtree(landing / card.id, ignore_errors=True)
-        (landing / card.id).mkdir(parents=True)
-    if not cards:
+    open_cards = [card for card in cards if not (landing / card.id / "done.json").exists()]
+    if not open_cards:
         return
-    job = log_folder / "job.json"
-    started = {"start": clock.now().isoformat(), "speed": clock.speed}
-    said = {"cards": [asdict(card) for card in cards], "landing": str(landing.resolve()), "conf": str(conf.resolve()), **started}
+    for card in open_cards:
+        (landing / card.id).mkdir(parents=True, exist_ok=True)
+    job, start = log_folder / "job.json", {"start": clock.now().isoformat(), "speed": clock.speed}
+    said = {"cards": [_entry(card, errands.get(card.id) or Errand()) for card in open_cards], **start}
+    said |= {"landing": str(landing.resolve()), "conf": str(conf.resolve())}
     job.write_text(json.dumps(said, ensure_ascii=False, indent=1), encoding="utf-8")
-    problem = _child(job, log_folder / "child.log", timeout_s)
-    for card in cards:
+    problem = _started(job, log_folder / "child.log", timeout_s)
+    for card in open_cards:
         if not (landing / card.id / "done.json").exists():
-            _leave_word(card, landing, clock.now(), problem or "the child ended without finishing this source; see child.log")
+            leave_word(card, landing, clock.now(), problem or "the child ended without finishing this source; see child.log")
 
 
-def _child(job: Path, log: Path, timeout_s: float) -> str | None:
-    """Start the child in its own process group and wait; None if it ended well, else what happened, in one line."""
-    with log.open("wb") as out:
+def _entry(card: Card, errand: Errand) -> dict[str, Any]:
+    return {
+        "card": asdict(card), "memory": errand.memory.to_json(), "again": errand.again, "only_again": errand.only_again,
+    }  # fmt: skip
+
+
+def _started(job: Path, log: Path, timeout_s: float) -> str | None:
+    """The child's problem in one line, or None. A killed child is started again, once: it goes on from its landing files."""
+    until, problem = time.monotonic() + timeout_s, None
+    for _ in range(STARTS):
+        code, problem = _child(job, log, max(1.0, until - time.monotonic()))
+        if code is None or code >= 0:
+            break
+    return problem
+
+
+def _child(job: Path, log: Path, timeout_s: float) -> tuple[int | None, str | None]:
+    """Start the child in its own process group and wait. (exit code or None if it was ended by us, what happened or None)"""
+    with log.open("ab") as out:
         child = subprocess.Popen(
-            [sys.executable, "-m", "crawlers.run", str(job)], stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+            [sys.executable, "-m", "crawlers.child", str(job)], stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
             start_new_session=True,
         )  # fmt: skip
         try:
             code = child.wait(timeout_s)
         except subprocess.TimeoutExpired:
             _end(child)
-            return f"timed out after {timeout_s:g} s"
+            return None, f"timed out after {timeout_s:g} s"
         except BaseException:  # Ctrl-C in the parent must not leave a crawler running
             _end(child)
             raise
     if code == 0:
-        return None
+        return 0, None
     words = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return f"the child ended with code {code}: {words[-1] if words else 'without a word'}"
+    return code, f"the child ended with code {code}: {words[-1] if words else 'without a word'}"
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
@@ -89,14 +120,16 @@ def _end(child: subprocess.Popen[bytes]) -> None:
             return
 
 
-def _leave_word(card: Card, landing: Path, at: datetime, problem: str) -> None:
+def leave_word(card: Card, landing: Path, at: datetime, problem: str) -> None:
+    """A row that says why a source gave no answer of its own."""
     at, url = at.astimezone(UTC), card.shown(card.urls[0])
     identity = fetch_id(card.id, url, at.isoformat(), -1)  # -1: no answer of the site, so never the id of one
     row = Fetch(identity, card.id, url, at, None, "error", problem[:500], 0, 0, None, None, None)
     land(landing / card.id / "fetches-parent.parquet", "fetches", [row])
 
 
-def _secret(conf: Path) -> str:
+def secret_of(conf: Path) -> str:
+    """The key of the author hashes; ConfigProblem where a live crawl has none."""
     settings = load_settings(conf)
     secret = settings.author_secret.get_secret_value()
     if not secret and not settings.drill:
@@ -104,48 +137,3 @@ def _secret(conf: Path) -> str:
             f"{conf / 'settings.yml'}: author_secret is empty; set GUANCHAO_AUTHOR_SECRET to a long random text and keep it"
         )
     return secret or "drill"
-
-
-def main(job: Path) -> None:
-    """The child: crawl the job's cards, then compare what was scraped with what was landed."""
-    from scrapy.crawler import AsyncCrawlerProcess, Crawler
-
-    from crawlers.archive import Archive
-    from crawlers.manners import polite_settings
-    from crawlers.spiders import SPIDERS
-    from crawlers.spiders._source import Job
-
-    said = json.loads(job.read_text(encoding="utf-8"))
-    conf, landing = Path(said["conf"]), Path(said["landing"])
-    clock = Clock(datetime.fromisoformat(said["start"]), said["speed"])
-    watchlist, secret, contact = load_watchlist(conf), _secret(conf), load_contact(conf)
-    process = AsyncCrawlerProcess({"LOG_LEVEL": "WARNING"})
-    running: list[tuple[Crawler, Job]] = []
-    for entry in said["cards"]:
-        card = Card(**{**entry, "urls": tuple(entry["urls"])})
-        folder = landing / card.id
-        archive = Archive(folder / f"{card.id}.warc.gz", f"{landing.name}/{card.id}/{card.id}.warc.gz")
-        task = Job(card, watchlist, clock, secret, Landing(folder), archive)
-        crawler = Crawler(SPIDERS[card.kind], polite_settings(card, contact))
-        process.crawl(crawler, job=task)
-        running.append((crawler, task))
-    process.start()
-    for crawler, task in running:
-        _close(crawler, task, landing)
-
-
-def _close(crawler: Any, job: Any, landing: Path) -> None:
-    """Scrapy ends with code 0 whatever its pipelines did (STACK.md §2), so the counts are compared here."""
-    job.archive.close()
-    stats = crawler.stats.get_stats()
-    scraped, wrong = stats.get("item_scraped_count", 0), stats.get("spider_exceptions/count", 0)
-    if scraped != job.landing.landed or wrong:
-        problem = f"{scraped} rows were read and {job.landing.landed} landed, {wrong} exceptions in the spider; see child.log"
-        _leave_word(job.card, landing, job.clock.now(), problem)
-    if stats.get("finish_reason") in ("finished", "blocked"):
-        done = {"rows": job.landing.landed, "finish_reason": stats["finish_reason"]}
-        (landing / job.card.id / "done.json").write_text(json.dumps(done))
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))

@@ -51,7 +51,9 @@ class _Heard:
         if not self.answered:
             return "failed"
         nothing = self.items_n == 0 and self.got_n == 0
-        if nothing and not (low == 0 and self.reason in ("empty_confirmed", "not_modified")):
+        if nothing and self.reason == "not_modified":  # what it showed last time still stands
+            return "ok"
+        if nothing and not (low == 0 and self.reason == "empty_confirmed"):
             return "mute"
         if self.got_n < low:
             return "quiet"

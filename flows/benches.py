@@ -44,10 +44,21 @@ def behaviour(data: Path, full: bool) -> Figures:
     return bench(data, full)
 
 
+def crawl(data: Path, full: bool) -> Figures:
+    """The crawlers against hostile answers, real pages, a bare spider and kill -9, on loopback; `full`: 10,000 answers, ten kills."""
+    from datetime import UTC, datetime
+
+    from crawlers.bench import bench
+    from expectations.gate import check
+
+    return bench(data, full, lambda items: check("posts", items, datetime.now(UTC)).good)
+
+
 BENCHES: dict[str, Callable[[Path, bool], Figures]] = {
     "text": text,
     "events": events,
     "escalation": escalation,
     "transfer": transfer,
     "behaviour": behaviour,
+    "crawl": crawl,
 }

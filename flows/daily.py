@@ -1,4 +1,4 @@
-"""The road, one screen: what happens each morning, in this order. Stages: flows/road.py; times: flows/schedule.py."""
+"""The road, one screen: what happens each morning, in this order. Stages: flows/arrival.py, flows/road.py; times: flows/schedule.py."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.states import Failed
 
+from flows import arrival
 from flows import road as stages
 from flows.drill import replica_of
 from flows.road import Road, when
 from flows.steps import Step, tell_why, timed
 from warehouse.settings import load_settings
 
-ARRIVAL = (stages.crawl, stages.land)
+ARRIVAL = (arrival.crawl, arrival.land)
 READING = (stages.mention, stages.score, stages.group, stages.forecast, stages.rank, stages.explain, stages.watch, stages.publish)
 
 
@@ -29,7 +30,7 @@ def daily(conf: str, as_of: str | None = None, crawl: bool = True) -> list[Step]
     moment = when(as_of, settings.as_of)
     with replica_of(settings.scenario, moment) if crawl and settings.drill else nullcontext("") as url:
         road = Road(settings, moment, url, is_live=as_of is None and not settings.drill)
-        return walk(road, (*ARRIVAL, *READING) if crawl else (stages.look_back, *READING))
+        return walk(road, (*ARRIVAL, *READING) if crawl else (arrival.look_back, *READING))
 
 
 def walk(road: Road, order: tuple[Callable[[Road], int], ...]) -> list[Step] | State[list[Step]]:
@@ -40,7 +41,7 @@ def walk(road: Road, order: tuple[Callable[[Road], int], ...]) -> list[Step] | S
         if steps[-1].ends_the_road:
             tell_why(road, steps[-1])
             return Failed(message=f"{stage.__name__}: {steps[-1].stopped}", data=steps)
-        if stage is stages.crawl:
+        if stage is arrival.crawl:
             road = road.arrived()
     return steps
 

@@ -7,8 +7,7 @@ from pathlib import Path
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows import road as stages
-from flows.daily import READING, walk
+from flows.daily import ARRIVAL, READING, walk
 from flows.road import Road, when
 from flows.steps import Step
 from warehouse.settings import load_settings
@@ -19,4 +18,4 @@ def pulse(conf: str, as_of: str | None = None) -> list[Step] | State[list[Step]]
     """As daily, for sources whose cadence has come round; its list is published beside the day's, never over it."""
     settings = load_settings(Path(conf))
     road = Road(settings, when(as_of, settings.as_of), edition="pulse", is_live=as_of is None and not settings.drill)
-    return walk(road, (stages.crawl, stages.land, *READING))
+    return walk(road, (*ARRIVAL, *READING))

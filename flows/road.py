@@ -7,7 +7,6 @@ of a small day's cost.
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -114,53 +113,6 @@ class Road:
 
         values = {"replica": self.replica_url} if self.replica_url else None
         return [card for card in load_cards(self.settings.conf, values) if card.enabled]
-
-    def due(self) -> list[Any]:
-        """The cards to ask in this run: all of them, for a pulse only those whose cadence had come round when it began."""
-        if self.edition == "daily":
-            return self.cards()
-        known = self.warehouse.read("fetches", as_of=self.start, since=self.window_from)
-        last = dict(known.group_by("source").agg(pl.col("fetched_at").max()).iter_rows())
-        return [
-            card for card in self.cards() if card.id not in last or last[card.id] + timedelta(minutes=card.cadence_minutes) <= self.start
-        ]
-
-
-def crawl(road: Road) -> int:
-    """Every source into the run's landing folder; returns the items read. One process for a drill, one a source in life."""
-    from crawlers import run
-
-    shutil.rmtree(road.landing, ignore_errors=True)
-    cards, conf = road.due(), road.settings.conf
-    if road.settings.drill:
-        run.crawl_together(cards, road.landing, conf, road.clock, timeout_s=300)
-    else:
-        from concurrent.futures import ThreadPoolExecutor
-
-        with ThreadPoolExecutor(max_workers=4) as pool:
-            list(pool.map(lambda card: run.crawl(card, road.landing, conf, road.clock, timeout_s=900), cards))
-    return run.read_landing(road.landing)[0].height
-
-
-def land(road: Road) -> int:
-    """The landing folder through the gate into fetches, posts, observations, quarantine, coverage; returns new posts."""
-    from crawlers.run import read_landing
-    from expectations.land import land as through_the_gate
-
-    items, fetches = read_landing(road.landing)
-    _keep_evidence(road)
-    floors = {card.id: (card.floor, card.ceiling) for card in road.due()}
-    landed = through_the_gate(road.warehouse, items, fetches, road.as_of, floors, road.settings.published / "data_docs")
-    shutil.rmtree(road.landing, ignore_errors=True)
-    return landed.posts_new
-
-
-def _keep_evidence(road: Road) -> None:
-    """Raw answers go to the archive before the rows that point at them; a run that is repeated made the same bytes. Logs go along."""
-    for path in sorted([*road.landing.glob("*/*.warc.gz"), *road.landing.rglob("child.log")]):
-        kept = road.settings.archive / path.relative_to(road.landing.parent)
-        kept.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path.replace(kept)
 
 
 def mention(road: Road) -> int:
@@ -292,10 +244,3 @@ def publish(road: Road) -> int:
     left = {"delivery_id": f"{road.run_id}-file", "as_of": road.as_of, "channel": "file", "is_sent": True, "sent_at": road.as_of}
     road.warehouse.add("deliveries", pl.DataFrame([left]))
     return len(published.paths)
-
-
-def look_back(road: Road) -> int:
-    """In place of a crawl when a past instant is run again: what each source was known to have said by then."""
-    from expectations.lookback import look_back as recall
-
-    return recall(road.warehouse, road.as_of)

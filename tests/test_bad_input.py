@@ -13,7 +13,8 @@ import openpyxl
 import polars as pl
 import pytest
 
-from crawlers.importers import Imported, ImportProblem, read_export
+from crawlers.importers import ImportProblem
+from tests.whole_import import Imported, read_whole
 from warehouse.clock import parse_instant
 from warehouse.settings import ConfigProblem
 from warehouse.vocabulary import QUARANTINE_REASONS
@@ -26,7 +27,7 @@ HEAD = "内容,发布时间,评论数\n"
 
 
 def imported(path: Path, sheet: str | None = None) -> Imported:
-    return read_export(path, LANHU, NOW, "vendor", sheet=sheet, secret="s")
+    return read_whole(path, LANHU, NOW, "vendor", sheet=sheet, secret="s")
 
 
 def empty_book(path: Path) -> None:
@@ -82,6 +83,30 @@ BAD_FILES: list[tuple[str, Callable[[Path], object], tuple[str, ...]]] = [
         lambda path: path.write_text('[{"content": "岚湖一院"},\n{"content": ]'),
         ("row 2, column 13", "not JSON", "export it again"),
     ),
+    (
+        "cut.json",
+        lambda path: path.write_text('[{"content": "岚湖一院"},\n {"content": "岚湖一'),
+        ("row 2, column 14", "not JSON", "export it again"),
+    ),
+    ("after.json", lambda path: path.write_text('[{"content": "岚湖一院"}]\n}'), ("row 2, column 1", "more after the end")),
+    ("commas.json", lambda path: path.write_text('[{"content": "岚湖一院"}\n{"content": "岚湖一院"}]'), ("row 2, column 1", "',' or ']'")),
+    (
+        "record.json",
+        lambda path: path.write_text('[{"content": "岚湖一院"}, {"content": "' + "a" * 5_000_000 + '"}]'),
+        ("row 1", "a record of more than 2,000,000 characters"),
+    ),
+    (
+        "twolists.json",
+        lambda path: path.write_text('{"a": [' + ",".join(['{"content": "岚湖一院"}'] * 120_000) + '], "b": [{"content": "岚湖一院"}]}'),
+        ("two lists of records, 'a' and 'b'", "export one of them"),
+    ),
+    (
+        "cells.csv",
+        lambda path: path.write_text(HEAD + ('"' + "\n" * 100_000 + '",') * 30 + "\n" + GOOD),
+        ("row 2", "never closed"),
+    ),
+    ("page.html", lambda path: path.write_text("<html><body>岚湖一院</body></html>"), ("row 1", "a page of no platform", "sources.yml")),
+    ("wall.json", lambda path: path.write_text('{"ok": -100, "url": "https://passport.weibo.com"}'), ("without posts: login_wall",)),
     ("emptylist.json", lambda path: path.write_text("[]"), ("no text column", "found: none")),
     ("numbers.json", lambda path: path.write_text("[1, 2]"), ("row 1", "not a JSON object")),
     ("deep.json", lambda path: path.write_text("[" * 200_000), ("row 1", "JSON")),
@@ -89,7 +114,7 @@ BAD_FILES: list[tuple[str, Callable[[Path], object], tuple[str, ...]]] = [
     ("half.csv", lambda path: path.write_bytes(b"\xff\xfe" + HEAD.encode("utf-16-le") + b"\x00"), ("row 1", "UTF-16")),
     ("torn.jsonl", lambda path: path.write_text('{"content": \n{"content": \n'), ("row 1", "not JSON")),
     ("book.xlsx", empty_book, ("no text column", "found: none")),
-    ("zip.xlsx", zip_of_a_csv, ("row 1", "not a readable XLSX", "save it as .xlsx")),
+    ("zip.xlsx", zip_of_a_csv, ("an archive, not a table", "import the files in it")),
     ("torn.xlsx", lambda path: path.write_bytes(b"PK\x03\x04 and no more"), ("row 1", "not a readable XLSX")),
     ("cutoff.xlsx", torn_book, ("row 2", "damaged from here on")),
     ("torn.parquet", lambda path: path.write_bytes(b"PAR1 and no more"), ("row 1", "damaged Parquet")),
@@ -122,7 +147,35 @@ def test_the_wrong_sheet_names_the_right_ones(tmp_path: Path) -> None:
 def test_an_unknown_platform_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(HEAD + GOOD)
     with pytest.raises(ImportProblem, match="unknown platform 'facebook'; one of: weibo"):
-        read_export(tmp_path / "a.csv", LANHU, NOW, "vendor", platform="facebook")
+        read_whole(tmp_path / "a.csv", LANHU, NOW, "vendor", platform="facebook")
+
+
+RECORDS = '{"content": "岚湖一院排队\n太久", "time": NaN},\n\n{"content": "岚湖一院停车", "pics": [{"a": 1}]}'
+SHAPES = {  # the same two records, as people's tools write them
+    "list": f"[{RECORDS}]",
+    "list_with_a_comma_too_many": f"[{RECORDS},]",
+    "in_an_object": f'{{"code": 0, "tags": ["a"], "rows": [{RECORDS}]}}',
+    "one_after_the_other": RECORDS.replace("},", "}"),
+}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_json_of_every_shape_and_charset(tmp_path: Path, shape: str, encoding: str) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(SHAPES[shape], encoding=encoding)
+    found = imported(path)
+    assert found.items["text"].to_list() == ["岚湖一院排队\n太久", "岚湖一院停车"]
+    assert found.report.rows_n == 2
+
+
+@pytest.mark.parametrize(("before", "after"), [("[", "]"), ('{"code": 0, "rows": [', '], "next": null}')])
+def test_a_long_json_list_is_read_in_pieces(tmp_path: Path, before: str, after: str) -> None:
+    records = [f'{{"content": "岚湖一院{n}{"排" * 50}", "id": {5143389461382402 + n}}}' for n in range(40_000)]
+    path = tmp_path / "a.json"
+    path.write_text(before + ",".join(records) + after, encoding="utf-8")
+    found = imported(path)
+    assert (found.report.rows_n, found.items["post_id"].n_unique(), found.report.rejected_n) == (40_000, 40_000, 0)
 
 
 @pytest.mark.parametrize(

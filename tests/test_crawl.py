@@ -23,15 +23,15 @@ import pytest
 from warcio.archiveiterator import ArchiveIterator
 
 from crawlers.card import Card
-from crawlers.items import Fetch
-from crawlers.landing import Landing
-from crawlers.run import crawl, crawl_together, read_landing
+from crawlers.items import Answer, Fetch
+from crawlers.landing import BATCH, Landing
+from crawlers.run import STARTS, crawl, crawl_together, read_landing
 from warehouse.clock import Clock
 from warehouse.settings import ConfigProblem
 from warehouse.store import Warehouse
 
 NOW = datetime(2026, 3, 10, 0, 30, tzinfo=UTC)
-Answer = tuple[int, dict[str, str], bytes]
+Reply = tuple[int, dict[str, str], bytes]
 
 
 def feed(*entries: tuple[str, str]) -> bytes:
@@ -66,9 +66,9 @@ class Site(BaseHTTPRequestHandler):
     asked: Counter[str]
     agents: set[str]
 
-    def answer(self, path: str, form: dict[str, list[str]]) -> Answer:
+    def answer(self, path: str, form: dict[str, list[str]]) -> Reply:
         html = {"Content-Type": "text/html"}
-        routes: dict[str, Callable[[], Answer]] = {
+        routes: dict[str, Callable[[], Reply]] = {
             "/robots.txt": lambda: (200, {}, b"User-agent: *\nDisallow: /private/\n"),
             "/feed.xml": lambda: (200, {"Set-Cookie": "s=1"}, FIRST),
             "/empty.xml": lambda: (200, {}, feed()),
@@ -104,7 +104,7 @@ class Site(BaseHTTPRequestHandler):
         others = "<li><a href='https://elsewhere.example/1.html'>外站</a></li><li><a href='/about'>关于</a></li>"
         return f"<html><body><ul>{links}{others}</ul></body></html>".encode()
 
-    def threads(self, form: dict[str, list[str]]) -> Answer:
+    def threads(self, form: dict[str, list[str]]) -> Reply:
         if "waf=1" not in self.headers.get("Cookie", ""):
             return (403, {}, b"no cookie")
         last = int(form["lastItem"][0]) or 1000
@@ -142,7 +142,7 @@ def serve(robots: int | None = None) -> tuple[str, type[Site], ThreadingHTTPServ
     class Here(Site):
         asked, agents = Counter[str](), set[str]()
 
-        def answer(self, path: str, form: dict[str, list[str]]) -> Answer:
+        def answer(self, path: str, form: dict[str, list[str]]) -> Reply:
             if path == "/robots.txt" and robots:
                 return (robots, {}, b"User-agent: *\nDisallow: /\n")
             return super().answer(path, form)
@@ -345,19 +345,21 @@ def test_a_hung_site_is_ended_and_says_so(conf: Path, tmp_path: Path, monkeypatc
 def test_a_killed_child_leaves_a_row(conf: Path, tmp_path: Path) -> None:
     base, _, server = serve()
 
-    def kill_the_child() -> None:
-        for _ in range(200):
+    def kill_every_child() -> None:
+        killed: set[int] = set()
+        end = time.monotonic() + 40
+        while len(killed) < STARTS and time.monotonic() < end:
             time.sleep(0.05)
             for process in Path("/proc").glob("[0-9]*/cmdline"):
                 try:
                     words = process.read_bytes()
                 except OSError:
                     continue
-                if b"crawlers.run" in words and str(tmp_path).encode() in words:
+                if b"crawlers.child" in words and str(tmp_path).encode() in words:
                     os.kill(int(process.parent.name), signal.SIGKILL)
-                    return
+                    killed.add(int(process.parent.name))
 
-    killer = threading.Thread(target=kill_the_child)
+    killer = threading.Thread(target=kill_every_child)
     killer.start()
     crawl(card(base, "slow", "/slow"), tmp_path, conf, Clock(NOW), timeout_s=60)
     killer.join()
@@ -387,10 +389,10 @@ def test_without_a_secret_a_real_crawl_does_not_start(conf: Path, tmp_path: Path
 def test_landing_files_are_whole_or_absent(tmp_path: Path) -> None:
     """A writer killed at any moment: what lies under a final name is readable, batches in order, nothing torn."""
     writer = (
-        "import sys, pathlib, datetime\nfrom crawlers.landing import Landing\nfrom crawlers.items import Fetch\n"
+        "import sys, pathlib, datetime\nfrom crawlers.landing import Landing\nfrom crawlers.items import Answer, Fetch\n"
         "landing, n = Landing(pathlib.Path(sys.argv[1])), 0\n"
-        "while True:\n n += 1\n landing.add(Fetch(f'{n:016x}', 's', 'http://x/',"
-        "datetime.datetime(2026, 3, 10, tzinfo=datetime.UTC), 200, 'ok', None, 0, 0, None, None, None))\n"
+        "while True:\n n += 1\n landing.add(Answer(Fetch(f'{n:016x}', 's', 'http://x/',"
+        "datetime.datetime(2026, 3, 10, tzinfo=datetime.UTC), 200, 'ok', None, 0, 0, None, None, None), []))\n"
     )
     (tmp_path / "s").mkdir()
     child = subprocess.Popen([sys.executable, "-c", writer, str(tmp_path / "s")])
@@ -400,8 +402,8 @@ def test_landing_files_are_whole_or_absent(tmp_path: Path) -> None:
     child.kill()
     child.wait()
     rows = read_landing(tmp_path)[1].height
-    assert rows >= 150
-    assert rows % 50 == 0
+    assert rows >= 3 * BATCH
+    assert rows % BATCH == 0
 
 
 def test_an_empty_landing_is_two_empty_frames(tmp_path: Path) -> None:
@@ -412,6 +414,6 @@ def test_an_empty_landing_is_two_empty_frames(tmp_path: Path) -> None:
     landing.flush()
     assert list(tmp_path.glob("*.parquet")) == []
     row = Fetch("0" * 16, "s", "http://x/", NOW + timedelta(hours=1), 200, "ok", None, 0, 0, None, None, None)
-    landing.add(row)
+    landing.add(Answer(row, []))
     landing.flush()
-    assert landing.landed == 1
+    assert (landing.answers, landing.rows) == (1, 1)

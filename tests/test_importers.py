@@ -13,7 +13,7 @@ import pytest
 
 from crawlers.addresses import post_id, weibo_mid
 from crawlers.archives import board, hospital_posts, hot_search, import_shared
-from crawlers.importers import Imported, read_export
+from tests.whole_import import Imported, read_whole
 from warehouse.clock import parse_instant
 from warehouse.schema import polars_schema
 from warehouse.watchlist import Hospital, Watchlist
@@ -33,7 +33,7 @@ ROWS = [
 
 
 def imported(path: Path, **said: str) -> Imported:
-    return read_export(path, LANHU, NOW, "vendor", secret="s", **said)
+    return read_whole(path, LANHU, NOW, "vendor", secret="s", **said)
 
 
 def write_csv(path: Path, rows: list[list[object]], encoding: str = "utf-8-sig", delimiter: str = ",") -> Path:
@@ -80,6 +80,14 @@ def test_a_workbook_picks_the_sheet_that_holds_posts_and_reads_dates(tmp_path: P
     assert "数据" in found.report.form
     assert found.items["published_at"].to_list() == [datetime(2026, 3, 9, 13, 5, 7, tzinfo=UTC)] * 2
     assert imported(path, sheet="数据").items.equals(found.items)
+
+
+def test_a_heading_twice_and_a_header_again_in_the_middle(tmp_path: Path) -> None:
+    head = ["内容", "发布时间", "内容"]
+    rows = [head, ["岚湖一院挂号难", "2026-03-09 21:05", ""], head, ["岚湖一院停车难", "2026-03-09 21:05", "另一格"]]
+    found = imported(write_csv(tmp_path / "v.csv", rows))
+    assert found.items["text"].to_list() == ["岚湖一院挂号难", "岚湖一院停车难"]
+    assert (found.report.rows_n, found.report.rejected_n) == (2, 0)
 
 
 def test_an_id_that_excel_rounded_is_no_id(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import httpx
@@ -71,6 +72,37 @@ def test_every_deployment_is_scheduled_in_shanghai_time(server) -> None:  # type
     finally:
         os.killpg(serve.pid, signal.SIGTERM)
         serve.wait(30)
+
+
+ASK = """
+import pathlib, sys, time
+from flows.hosts import reserved
+for _ in range(3):
+    with reserved(["lanhu.test:80"], pathlib.Path(sys.argv[1])):
+        print("in", time.time(), flush=True)
+        time.sleep(0.7)
+        print("out", time.time(), flush=True)
+"""
+
+
+def test_two_machines_never_ask_one_host_at_once(server, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """Workers that share a Prefect server but no disk (two lock folders): its global concurrency limit keeps them apart."""
+    api, environment = server
+    workers = [
+        subprocess.Popen([sys.executable, "-c", ASK, str(tmp_path / name)], env=environment, cwd=PROJECT, stdout=subprocess.PIPE, text=True)
+        for name in ("one", "two")
+    ]
+    moments = []
+    for worker in workers:
+        said, _ = worker.communicate(timeout=120)
+        assert worker.returncode == 0
+        lines = [line.split() for line in said.splitlines()]
+        moments += [(float(begin[1]), float(end[1])) for begin, end in zip(lines[::2], lines[1::2], strict=True)]
+    moments.sort()
+    assert len(moments) == 6
+    assert all(end <= begin for (_, end), (begin, _) in pairwise(moments))
+    limits = httpx.post(f"{api}/v2/concurrency_limits/filter", json={}).json()
+    assert [(limit["name"], limit["limit"]) for limit in limits] == [("host-lanhu.test-80", 1)]
 
 
 def _all(api: str, what: str, at_least: int) -> list[dict]:  # type: ignore[type-arg]

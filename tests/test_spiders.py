@@ -166,7 +166,7 @@ GOOD = """
 contact: https://www.lanhu-first.example/about
 sources:
   - {id: news, kind: feed, title: 岚湖新闻, owner: 岚湖日报社, platform: news, urls: ["{replica}/feeds/news.xml"], floor: 1,
-     author_kind: media}
+     author_kind: media, robots_note: 允许, basis: 媒体主动提供}
   - {id: site, kind: article, title: 卫健委, owner: 岚湖市卫健委, platform: news, urls: [https://wjw.lanhu.example/a/],
      enabled: false, options: {css: "ul a"}}
 """

@@ -1,4 +1,4 @@
-"""One run at a time over a folder: a file's lock, gone with the process that held it."""
+"""One process at a time: a file's lock, gone with the process that held it."""
 
 from __future__ import annotations
 
@@ -19,4 +19,13 @@ def alone(lock_file: Path, busy: str) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as problem:
             raise ConfigProblem(busy) from problem
+        yield
+
+
+@contextmanager
+def in_turn(lock_file: Path) -> Iterator[None]:
+    """Hold `lock_file`, waiting for whoever holds it."""
+    lock_file.parent.mkdir(parents=True, exist_ok=True)
+    with lock_file.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         yield

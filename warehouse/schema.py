@@ -57,6 +57,7 @@ def _ids() -> list[Column]:
         Column("verdict_id", TEXT, "hash of warning, person and time"),
         Column("delivery_id", TEXT, "hash of list, channel and part"),
         Column("row_id", TEXT, "key of the row that was set aside, or its position in the file"),
+        Column("action_id", TEXT, "hash of the row set aside and of what was done with it, when"),
         Column("run_id", TEXT, "the run that wrote the row: flow and as_of"),
     ]
 
@@ -77,6 +78,8 @@ def _times() -> list[Column]:
         Column("said_at", AT, "when a person gave the verdict"),
         Column("set_aside_at", AT, "when the row was quarantined (our clock)"),
         Column("last_ok_at", AT, "last time the source answered"),
+        Column("newest_at", AT, "newest post we know of the source, by its author's clock; where that is unknown, by ours"),
+        Column("acted_at", AT, "when a person let a row in or wrote it off (our clock)"),
         Column("day_on", TEXT, "Shanghai day of the table's clock: the partition", pattern=r"^\d{4}-\d{2}-\d{2}$"),
     ]
 
@@ -107,13 +110,16 @@ def _posts() -> list[Column]:
 def _fetches() -> list[Column]:
     return [
         Column("http_status", COUNT, "answer code; null if none came", low=100, high=599),
-        Column("reason", TEXT, "why we got, or did not get, something", values=tuple(words.FETCH_REASONS)),
+        Column("reason", TEXT, "why we got, or did not get, something", values=tuple(words.COVERAGE_REASONS)),
         Column("detail", TEXT, "one line for an engineer", longest=500),
         Column("bytes_n", COUNT, "size of the answer's body", low=0),
         Column("items_n", COUNT, "items read from it", low=0),
         Column("sha256", TEXT, "of the body as archived", pattern=r"^[0-9a-f]{64}$"),
         Column("warc_file", TEXT, "archive file under the warehouse root"),
         Column("warc_offset", COUNT, "where the record starts", low=0),
+        Column("etag", TEXT, "validator of an answer that led to no further address; sent with the next request", longest=500),
+        Column("last_modified", TEXT, "the other validator, as the site wrote it", longest=100),
+        Column("cursor", TEXT, "how far a list was read, for the next run: key, tab, the site's own value", longest=500),
     ]
 
 
@@ -191,6 +197,27 @@ def _records() -> list[Column]:
         Column("got_n", COUNT, "items that concern us", low=0),
         Column("landed_n", COUNT, "items that were new", low=0),
         Column("quarantined_n", COUNT, "items set aside", low=0),
+        Column("expected_n_high", COUNT, "daily ceiling of the source's card", low=0),
+        Column("cadence_min", COUNT, "minutes between two looks at the source, as its card promises", low=1),
+        Column("is_asked", FLAG, "this run asked the source; a pulse asks only those that are due"),
+        Column("lag_median_h", REAL, "hours from publication to our first sight, half of the last week's posts; without those dated to the day"),
+        Column("lag_p95_h", REAL, "the same, 95 of 100 posts"),
+    ]
+
+
+def _checks() -> list[Column]:
+    return [
+        Column("check_name", TEXT, "what was measured: the rule and, after a colon, the column", longest=200),
+        Column("check_severity", TEXT, "the gravest the rule can end in", values=("warn", "stop")),
+        Column("check_verdict", TEXT, "how it ended", values=tuple(words.CHECK_VERDICTS)),
+        Column("value", REAL, "what was measured; null for what has no number"),
+        Column("limit", REAL, "the limit it broke, or the one it comes to first"),
+        Column("rows_n", COUNT, "rows judged", low=0),
+        Column("sentence", TEXT, "what people are told of it; null where it passed", longest=2000),
+        Column("action", TEXT, "what a person did with a row set aside", values=tuple(words.QUARANTINE_ACTIONS)),
+        Column("is_override", FLAG, "let in although it still broke the rule"),
+        Column("acted_by", TEXT, "who did it: account on the machine, or the name given", longest=100),
+        Column("why", TEXT, "the reason given", longest=500),
     ]
 
 
@@ -221,14 +248,14 @@ def _explanations() -> list[Column]:
     ]
 
 
-_GROUPS = (_ids, _times, _posts, _fetches, _readings, _labels, _events, _records, _drift, _explanations)
+_GROUPS = (_ids, _times, _posts, _fetches, _readings, _labels, _events, _records, _checks, _drift, _explanations)
 COLUMNS: dict[str, Column] = {column.name: column for group in _GROUPS for column in group()}
 
 _TABLES = [
     Table("fetches", "every answer of every site, with its reason code and where its bytes lie", ("fetch_id",), "fetched_at",
           ("fetch_id", "source", "url", "fetched_at", "http_status", "reason", "detail", "bytes_n", "items_n", "sha256", "warc_file",
-           "warc_offset"),
-          ("http_status", "detail", "sha256", "warc_file", "warc_offset")),
+           "warc_offset", "etag", "last_modified", "cursor"),
+          ("http_status", "detail", "sha256", "warc_file", "warc_offset", "etag", "last_modified", "cursor")),
     Table("posts", "what the public said, once each", ("post_id",), "first_seen_at",
           ("post_id", "source", "platform", "kind", "parent_id", "root_id", "url", "author_hash", "author_kind", "is_verified",
            "followers_n",
@@ -277,10 +304,17 @@ _TABLES = [
           ("post_id", "sentiment", "category", "queue_reason")),
     Table("quarantine", "rows set aside, with the reason", ("table_name", "row_id", "quarantine_reason"), "set_aside_at",
           ("table_name", "row_id", "source", "quarantine_reason", "column_name", "detail", "row", "set_aside_at"), ("source", "detail")),
+    Table("quarantine_actions", "who let a row set aside in, or wrote it off, when and why; the newest word on a row counts",
+          ("action_id",), "acted_at",
+          ("action_id", "table_name", "row_id", "quarantine_reason", "action", "is_override", "detail", "acted_by", "acted_at", "why"),
+          ("detail",)),
     Table("coverage", "how each source did in a run", ("source", "as_of"), "as_of",
           ("source", "as_of", "coverage_status", "reason", "detail", "expected_n_low", "fetches_n", "got_n", "landed_n", "quarantined_n",
-           "last_ok_at"),
-          ("detail", "last_ok_at")),
+           "last_ok_at", "expected_n_high", "cadence_min", "is_asked", "newest_at", "lag_median_h", "lag_p95_h"),
+          ("detail", "last_ok_at", "expected_n_high", "cadence_min", "is_asked", "newest_at", "lag_median_h", "lag_p95_h")),
+    Table("checks", "what the gate measured of each table in a run", ("table_name", "check_name", "as_of"), "as_of",
+          ("as_of", "table_name", "check_name", "check_severity", "value", "limit", "rows_n", "check_verdict", "sentence"),
+          ("value", "limit", "sentence")),
     Table("drift", "has what comes in, or what the model reads in it, moved away from a reference; a day's row a feature and window",
           ("as_of", "days_n", "feature"), "as_of",
           ("as_of", "days_n", "feature", "model_version", "texts_n", "reference", "reference_n", "psi", "chance_psi", "text_mean",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import SecretStr, ValidationError
+from pydantic import PositiveInt, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -55,6 +55,7 @@ class Settings(BaseSettings):
     as_of: str | None = None  # a drill's own instant; in life a run looks back from now
     event_window_days: int = 30
     list_days: int = 2
+    crawl_processes: PositiveInt = 4  # sources asked at the same time, each on hosts of its own
     task_runner: Literal["threads", "ray"] = "threads"  # who reads years of posts again (guanchao backscore)
     cluster: str | None = None  # address of a Ray cluster; none: Ray on this machine
     author_secret: SecretStr = SecretStr("")

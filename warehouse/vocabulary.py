@@ -62,7 +62,16 @@ FETCH_REASONS = {
 }
 GOT_AN_ANSWER = ("ok", "not_modified", "empty_confirmed")  # the source spoke, even if it had nothing to say
 
-COVERAGE_STATUSES = {"ok": "正常", "quiet": "偏少", "flood": "异常偏多", "mute": "无数据", "failed": "采集失败"}
+COVERAGE_STATUSES = {"ok": "正常", "quiet": "偏少", "flood": "异常偏多", "stale": "久无新帖", "mute": "无数据", "failed": "采集失败"}
+COVERAGE_REASONS = {**FETCH_REASONS, "not_asked": "没有按时采集"}
+
+CHECK_VERDICTS = {"pass": "通过", "warn": "提醒", "stop": "停止"}
+TABLE_WORDS = {  # as a sentence of the gate calls a table
+    "fetches": "采集记录", "posts": "帖文", "observations": "互动数", "mentions": "医院识别", "scores": "研判结果", "events": "事件",
+    "event_posts": "事件归并", "forecasts": "预测", "warnings": "预警", "explanations": "判断依据", "drift": "模型监测", "coverage": "来源覆盖",
+    "deliveries": "发送记录",
+}  # fmt: skip
+COLUMN_WORDS = {"text": "正文", "title": "标题", "published_at": "发布时间", "url": "链接"}  # those a rule of rules.yml names
 
 QUARANTINE_REASONS = {
     "missing": "必填项为空",
@@ -75,6 +84,8 @@ QUARANTINE_REASONS = {
     "too_long": "内容过长",
     "duplicate": "同批重复",
 }
+
+QUARANTINE_ACTIONS = {"released": "已放行", "dropped": "已弃用"}
 
 ARCHIVE_STATES = {"intact": "完好", "tampered": "已被改动", "missing": "缺失", "none": "未存档"}
 
@@ -89,8 +100,8 @@ VERDICTS = {"claimed": "已认领", "false_alarm": "误报", "regraded": "调整
 
 PLATFORMS = {
     "weibo": "微博", "zhihu": "知乎", "baidu": "百度", "tieba": "贴吧", "douyin": "抖音", "kuaishou": "快手", "xhs": "小红书",
-    "bilibili": "B站", "wechat": "微信公众号", "toutiao": "头条", "thepaper": "澎湃", "liuyan": "领导留言板", "mailbox": "政务信箱",
-    "heimao": "黑猫投诉", "news": "新闻网站", "review": "就医评价", "import": "文件导入",
+    "bilibili": "B站", "wechat": "微信公众号", "channels": "视频号", "toutiao": "头条", "thepaper": "澎湃", "liuyan": "领导留言板",
+    "mailbox": "政务信箱", "heimao": "黑猫投诉", "news": "新闻网站", "review": "就医评价", "import": "文件导入",
 }  # fmt: skip
 
 ARCHIVES = {  # sources `import:<key>` that no card describes: files of the shared data

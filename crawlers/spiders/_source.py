@@ -4,44 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any
 
-import lxml.etree
 from scrapy import Request, Spider
 from scrapy.exceptions import CloseSpider
 from scrapy.http import Response
 from twisted.python.failure import Failure
 
-from crawlers.addresses import fetch_id
-from crawlers.archive import Archive
+from crawlers.addresses import canonical_url
 from crawlers.card import Card
 from crawlers.clean import decode
-from crawlers.items import Fetch, Item, Origin, Reading, make_item
-from crawlers.landing import Landing
+from crawlers.items import Answer, Reading
 from crawlers.manners import RobotsRefusal, RobotsUnreadable
-from crawlers.reasons import NoReading, Verdict, judge
-from warehouse.clock import Clock
-from warehouse.watchlist import Watchlist
+from crawlers.memory import READ
+from crawlers.reasons import NoReading, Verdict, judge, retry_after_s
+from crawlers.spiders._job import UNREADABLE, Job, Rows
 
 TRIES = {"blocked": 3, "error": 2}  # how often one address is asked while it gives this reason
+BUG = "a bug of ours"
 LONGEST_WAIT_S = 120.0  # a site that wants a longer pause is left alone for this run
-UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, lxml.etree.LxmlError)  # what parsing an unforeseen structure raises
-
-
-@dataclass
-class Job:
-    """All one source's crawl needs; the spider reads it, the pipeline and the archive write through it."""
-
-    card: Card
-    watchlist: Watchlist
-    clock: Clock
-    secret: str
-    landing: Landing
-    archive: Archive
 
 
 class Source(Spider, ABC):
@@ -49,9 +31,7 @@ class Source(Spider, ABC):
 
     def __init__(self, job: Job, **kwargs: Any) -> None:
         super().__init__(name=job.card.id, **kwargs)
-        self.job, self.card = job, job.card
-        self._asked: Counter[tuple[str, datetime]] = Counter()
-        self._kept: set[str] = set()
+        self.job, self.card, self.rows = job, job.card, Rows(job)
 
     @abstractmethod
     def start_requests_for(self, card: Card) -> Iterator[Request]:
@@ -61,23 +41,31 @@ class Source(Spider, ABC):
     def parse_items(self, response: Response) -> Iterator[Reading | Request]:
         """Second hook: readings, and further requests. NoReading names a reason; any error of structure counts as format_changed."""
 
+    def cursor(self, key: str) -> str | None:
+        """The word an earlier run kept under `key`."""
+        return self.job.memory.cursors.get(key)
+
+    def keep_cursor(self, response: Response, key: str, value: str) -> None:
+        """Keep a word for the next run of this source, with the row of this answer."""
+        response.meta["cursor"] = f"{key}\t{value}"
+
     async def start(self) -> AsyncIterator[Request]:
-        for request in self.start_requests_for(self.card):
+        for request in () if self.job.only_again else self.start_requests_for(self.card):
             yield self._ask(request, 0)
+        for request in self._due_again():
+            yield self._ask(request, -1_000_000)  # what is new comes first
 
     async def answered(self, response: Response) -> AsyncIterator[Any]:
-        text = decode(response.body)
-        location = (response.headers.get("Location") or b"").decode("latin-1")
-        verdict, outputs = judge(response.status, text, location), list[Reading | Request]()
-        if verdict is None:
-            verdict, outputs = self._read(response)
-        reads = [output for output in outputs if isinstance(output, Reading)]
-        fetch = self._row(response.url, verdict, response, len(reads))
-        items = self._kept_of(reads, fetch)
-        yield fetch
-        for item in items:
-            yield item
-        for n, request in enumerate((output for output in outputs if isinstance(output, Request)), 1):
+        outputs: list[Reading | Request] = []
+        try:
+            verdict, outputs = self._understood(response)
+            answer = self._answer(response, verdict, outputs)
+        except Exception as bug:  # ours: it costs this one answer, whose bytes are kept, and is on the list as an error
+            self.logger.exception("%s", response.url)
+            verdict = Verdict("error", f"{BUG}: {type(bug).__name__}: {bug}")
+            answer = Answer(self.rows.fetch(response.url, verdict, response), [])
+        yield answer
+        for n, request in enumerate(self._unread(outputs), 1):
             yield self._ask(request, -n)
         assert response.request is not None
         if again := await self._again(response.request, verdict.reason, response.status, response.headers.get("Retry-After")):
@@ -88,66 +76,72 @@ class Source(Spider, ABC):
         problem = failure.value
         reason = "robots_denied" if isinstance(problem, RobotsRefusal) else "error"
         named = str(problem) if isinstance(problem, RobotsRefusal | RobotsUnreadable) else f"{type(problem).__name__}: {problem}"
-        yield self._row(request.url, Verdict(reason, named.split("\n")[0]), None, 0)
+        yield Answer(self.rows.fetch(request.url, Verdict(reason, named.split("\n")[0])), [])
         if reason == "error" and not isinstance(problem, RobotsUnreadable) and (again := await self._again(request, reason)):
             yield again
 
+    def _understood(self, response: Response) -> tuple[Verdict, list[Reading | Request]]:
+        location = (response.headers.get("Location") or b"").decode("latin-1")
+        verdict = judge(response.status, decode(response.body), location)
+        return (verdict, []) if verdict else self._read(response)
+
     def _read(self, response: Response) -> tuple[Verdict, list[Reading | Request]]:
         try:
-            outputs = list(self.parse_items(response))
+            outputs = list(self._read_again(response) if response.meta.get("reads") else self.parse_items(response))
         except NoReading as known:
             return Verdict(known.reason, known.detail), []
         except UNREADABLE as problem:
             return Verdict("format_changed", f"{type(problem).__name__}: {problem}"), []
-        return Verdict("ok" if outputs else "empty_confirmed", response.meta.get("note")), outputs
+        links = [output for output in outputs if isinstance(output, Request)]
+        if links and len(links) == len(outputs) and not self._unread(outputs):
+            return Verdict("not_modified", f"{len(links)} addresses, all read before"), outputs
+        notes = (response.meta.get("note"), response.meta.get("override"))
+        return Verdict("ok" if outputs else "empty_confirmed", "; ".join(filter(None, notes)) or None), outputs
 
-    def _row(self, url: str, verdict: Verdict, response: Response | None, items_n: int) -> Fetch:
-        at, shown = self.job.clock.now().astimezone(UTC), self.card.shown(url)
-        identity = fetch_id(self.card.id, shown, at.isoformat(), self._asked[(shown, at)])
-        self._asked[(shown, at)] += 1
-        row = Fetch(
-            identity, self.card.id, shown, at, None, verdict.reason, (verdict.detail or "")[:500] or None, 0, items_n, None, None, None
-        )
-        if response is None:
-            return row
-        headers = [(k.decode("latin-1"), v.decode("latin-1")) for k, values in response.headers.items() for v in values]
-        place = self.job.archive.add(identity, shown, at, response.status, headers, response.body)
-        return replace(
-            row,
-            http_status=response.status,
-            bytes_n=len(response.body),
-            sha256=place.sha256,
-            warc_file=place.file,
-            warc_offset=place.offset,
-        )
+    def _answer(self, response: Response, verdict: Verdict, outputs: list[Reading | Request]) -> Answer:
+        reads = [output for output in outputs if isinstance(output, Reading)]
+        fetch = self.rows.fetch(response.url, verdict, response, len(reads))
+        items = self.rows.items(reads, fetch)
+        if verdict.reason == "ok" and (lost := self.rows.lost_field()):
+            fetch.reason, fetch.detail = "format_changed", lost
+        assert response.request is not None
+        if fetch.reason in READ and len(reads) == len(outputs) and response.request.method == "GET":
+            # an answer that leads on keeps no validator: a 304 for it would hide the pages behind it that were not read yet
+            fetch.etag = (response.headers.get("ETag") or b"").decode("latin-1")[:500] or None
+            fetch.last_modified = (response.headers.get("Last-Modified") or b"").decode("latin-1")[:100] or None
+        return Answer(fetch, items)
 
-    def _kept_of(self, reads: list[Reading], fetch: Fetch) -> list[Item]:
-        """Items that concern a watched hospital and were not yet read in this crawl. An entry nothing can be made of is told in the row."""
-        origin = Origin(self.card.id, self.card.platform, fetch.fetch_id, fetch.fetched_at, self.job.secret, self.card.author_kind)
-        kept, unusable = [], 0
-        for read in reads:
-            try:
-                item = make_item(replace(read, url=self.card.shown(read.url)) if read.url else read, origin)
-            except UNREADABLE:
-                unusable += 1
-                continue
-            if item.post_id not in self._kept and self.job.watchlist.concerns(f"{item.title or ''}\n{item.text}"):
-                self._kept.add(item.post_id)
-                kept.append(item)
-        if unusable:
-            fetch.detail = f"{unusable} of {len(reads)} entries could not be used; {fetch.detail or ''}"[:500].rstrip("; ")
-        return kept
+    def _unread(self, outputs: list[Reading | Request]) -> list[Request]:
+        """The addresses an answer leads to, without the pages that an earlier run, or a killed child of this one, has read."""
+        read = self.job.memory.read
+        requests = [output for output in outputs if isinstance(output, Request)]
+        return [one for one in requests if one.method != "GET" or canonical_url(self.card.shown(one.url)) not in read]
+
+    def _due_again(self) -> Iterator[Request]:
+        """Posts whose counts are read again (crawlers.again), each by the parser the card names, or as a page of this source."""
+        reads = (self.card.options.get("again") or {}).get("reads", "")
+        for url in self.job.again:
+            yield Request(self.card.asked(url), meta={"reads": reads, "is_again": True}, dont_filter=True)
+
+    def _read_again(self, response: Response) -> Iterator[Reading | Request]:
+        from crawlers.parsers import read_payload  # a dozen formats that most crawls never meet
+
+        yield from read_payload(response.body, self.job.clock.now(), response.meta["reads"])
 
     def _ask(self, request: Request, priority: int) -> Request:
-        return request.replace(callback=self.answered, errback=self.failed, priority=priority)
+        request = request.replace(callback=self.answered, errback=self.failed, priority=priority)
+        if request.method == "GET" and not request.meta.get("is_again"):  # counts are read again whatever the page's text says
+            known = self.job.memory.validators.get(self.card.shown(request.url), ("", ""))
+            sent = zip(("If-None-Match", "If-Modified-Since"), known, strict=True)
+            request.headers.update({name: value for name, value in sent if value})
+        return request
 
     async def _again(self, request: Request, reason: str, status: int | None = None, asked_to_wait: bytes | None = None) -> Request | None:
         """The same request after a pause of the whole source, growing with each try; a source that keeps refusing is left alone."""
         if reason not in TRIES or (reason == "error" and status is not None and status < 500):
             return None
         attempt = request.meta.get("attempt", 1)
-        wish = float(asked_to_wait) if asked_to_wait and asked_to_wait.isdigit() else 0.0
-        pause = max(self.card.delay_s * 2**attempt, wish)
+        pause = max(self.card.delay_s * 2**attempt, retry_after_s(asked_to_wait, self.job.clock.now()))
         if attempt >= TRIES[reason] or pause > LONGEST_WAIT_S:
             if reason == "blocked":
                 raise CloseSpider("blocked")
@@ -161,7 +155,7 @@ class Source(Spider, ABC):
 
 
 class IntoLanding:
-    """The one pipeline: every row into the landing files. Counts what was scraped and what went wrong, for the child to compare."""
+    """The one pipeline: every answer into the landing files."""
 
     def __init__(self, job: Job) -> None:
         self.landing = job.landing
@@ -170,9 +164,9 @@ class IntoLanding:
     def from_crawler(cls, crawler: Any) -> IntoLanding:
         return cls(crawler.spider.job)
 
-    def process_item(self, item: Item | Fetch) -> Item | Fetch:
-        self.landing.add(item)
-        return item
+    def process_item(self, answer: Answer) -> Answer:
+        self.landing.add(answer)
+        return answer
 
     def close_spider(self) -> None:
         self.landing.flush()

@@ -5,7 +5,6 @@ Options: `boards`, a mapping of newsnow's board id -> our platform, e.g. {weibo:
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -14,10 +13,11 @@ from scrapy import Request
 from scrapy.http import Response
 
 from crawlers.card import Card
-from crawlers.clean import decode
 from crawlers.items import Reading
+from crawlers.parsers.payload import each, find, ident, load, need, need_list, said, words
 from crawlers.reasons import NoReading
 from crawlers.spiders._source import Source
+from crawlers.times import read_time
 
 
 class Newsnow(Source):
@@ -26,20 +26,33 @@ class Newsnow(Source):
             yield Request(f"{card.urls[0].rstrip('/')}/api/s?id={board}", meta={"platform": platform})
 
     def parse_items(self, response: Response) -> Iterator[Reading | Request]:
-        said = json.loads(decode(response.body), strict=False)  # 财联社 puts raw newlines into strings
-        if not said["items"]:
+        answer = load(response.body)  # 财联社 puts raw newlines into strings
+        if find(answer, "status") not in ("success", "cache"):
+            raise NoReading("error", f"newsnow says: {words(find(answer, 'message')) or 'neither success nor cache'}")
+        lines, base = need_list(answer, "items"), self.job.clock.now()
+        if not lines:
             raise NoReading("format_changed", "the board is empty, and a hot board never is")
-        if said.get("status") == "cache":
-            at = datetime.fromtimestamp(said.get("updatedTime", 0) / 1000, UTC)
-            response.meta["note"] = f"newsnow's cache of {at:%Y-%m-%d %H:%M} UTC"
-        for rank, entry in enumerate(said["items"], 1):
-            yield self._title(entry, rank, response.meta["platform"])
+        notes, platform = list[str](), response.meta["platform"]
+        if answer["status"] == "cache":
+            base = _updated(answer.get("updatedTime")) or base
+            notes.append(f"newsnow's cache of {base.astimezone(UTC):%Y-%m-%d %H:%M} UTC")
+        found = each(enumerate(lines, 1), lambda numbered: _title(numbered[1], numbered[0], platform, base), "titles")
+        if lost := len(lines) - len(found):
+            notes.append(f"{lost} of {len(lines)} lines could not be used")
+        response.meta["note"] = "; ".join(notes)
+        yield from found
 
-    def _title(self, entry: dict[str, Any], rank: int, platform: str) -> Reading:
-        """One line of the board. Its id is the topic's, not a post's, so it is kept apart from the platform's post ids."""
-        more = entry.get("extra") or {}
-        return Reading(
-            text=str(more.get("hover") or entry["title"]), title=str(entry["title"]), native_id=f"board:{entry['id']}",
-            url=entry.get("url"), kind="title", platform=platform, published=entry.get("pubDate") or more.get("date"),
-            board_rank=rank, heat=more.get("info") or None,
-        )  # fmt: skip
+
+def _updated(milliseconds: Any) -> datetime | None:
+    """When newsnow asked the board: `2小时前` in its cache is seen from there."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC) if isinstance(milliseconds, int | float) and milliseconds else None
+
+
+def _title(entry: Any, rank: int, platform: str, base: datetime) -> Reading:
+    """One line of the board. Its id is the topic's, not a post's, so it is kept apart from the platform's post ids."""
+    title, date = words(need(entry, "title")), said(find(entry, "pubDate", "extra.date"))
+    return Reading(
+        text=words(find(entry, "extra.hover")) or title, title=title, native_id=f"board:{ident(entry['id'])}",
+        url=words(find(entry, "url", "mobileUrl")) or None, kind="title", platform=platform, published=read_time(date, base),
+        board_rank=rank, heat=said(find(entry, "extra.info")),
+    )  # fmt: skip

@@ -1,0 +1,126 @@
+"""How the public's words arrive: the stages crawl and land, and look_back in their place when a past instant is run again."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from flows.hosts import by_host, reserved
+from flows.road import Road
+
+SOURCE_S = 900.0  # the longest a source may take
+RUN = "run.json"  # in a landing folder: the process that fills it, and the items a run each source should bring
+KNOWN_OF_POSTS = ("post_id", "source", "url", "title", "author_hash", "published_at", "first_seen_at")
+
+
+def crawl(road: Road) -> int:
+    """Every source that is due into the run's landing folder; returns the items read. One process for a drill, one a source in life.
+
+    A live run whose process was killed is gone on with by the next: what it landed is not asked for again, and lands with it.
+    """
+    from crawlers import run
+
+    if road.settings.drill:
+        shutil.rmtree(road.landing, ignore_errors=True)  # its clock stands still: it starts over and makes the same rows
+    cards, errands = _errands(road)
+    road.landing.mkdir(parents=True, exist_ok=True)
+    floors = {card.id: (0 if errands[card.id].only_again else card.floor, card.ceiling) for card in cards}
+    (road.landing / RUN).write_text(json.dumps({"pid": os.getpid(), "floors": floors}))
+    if road.settings.drill:
+        run.crawl_together(cards, road.landing, road.settings.conf, road.clock, timeout_s=300, errands=errands)
+        return run.read_landing(road.landing)[0].height
+
+    def ask(group: list[Any]) -> None:
+        with reserved(sorted({host for card in group for host in card.hosts}), road.settings.root / "hosts"):
+            for card in group:
+                run.crawl(card, road.landing, road.settings.conf, road.clock, SOURCE_S, errands[card.id])
+
+    with ThreadPoolExecutor(max_workers=road.settings.crawl_processes) as pool:
+        list(pool.map(ask, by_host(cards)))
+    return run.read_landing(road.landing)[0].height
+
+
+def _errands(road: Road) -> tuple[list[Any], dict[str, Any]]:
+    """The cards to ask in this run, and what is asked of each beyond its card: a pulse asks those whose cadence, or a post, is due."""
+    from crawlers.again import due
+    from crawlers.memory import remember
+    from crawlers.run import Errand
+
+    cards = road.cards()
+    fetches, posts = _fetches_before(road), _before(road, "posts").select(KNOWN_OF_POSTS).collect()
+    followed = posts.filter(pl.col("source").is_in([card.id for card in cards if card.options.get("again")])).select("post_id")
+    observations = _before(road, "observations").join(followed.lazy(), on="post_id", how="semi").collect()
+    again = due(posts, observations, fetches, cards, road.start)
+    last = dict(fetches.group_by("source").agg(pl.col("fetched_at").max()).iter_rows())
+    fresh = {card.id for card in cards if road.edition == "daily" or _is_due(card, last.get(card.id), road.start)}
+    asked = [card for card in cards if card.id in fresh or card.id in again]
+    memories = remember(fetches, posts, [card.id for card in asked])
+    errands = {card.id: Errand(memories[card.id], again.get(card.id, ()), only_again=card.id not in fresh) for card in asked}
+    return asked, errands
+
+
+def _before(road: Road, table: str) -> pl.LazyFrame:
+    """A table's rows from before this run: run again, it remembers, and so asks, the same."""
+    since = road.start - timedelta(days=road.settings.event_window_days)
+    return road.warehouse.scan(table, as_of=road.start - timedelta(microseconds=1), since=since)
+
+
+def _fetches_before(road: Road) -> pl.DataFrame:
+    """The table's, and those that still lie in the landing folders of runs that were killed."""
+    from crawlers.landing import read_landing
+
+    landed = [read_landing(folder)[1] for folder in _left_by_killed_runs(road)]
+    return pl.concat([_before(road, "fetches").collect(), *landed], how="diagonal_relaxed").unique("fetch_id", maintain_order=True)
+
+
+def _is_due(card: Any, last: datetime | None, at: datetime) -> bool:
+    return last is None or last + timedelta(minutes=card.cadence_minutes) <= at
+
+
+def _left_by_killed_runs(road: Road) -> list[Path]:
+    """Landing folders of live runs that died before `land`. A drill leaves none: it makes the same rows again."""
+    if road.settings.drill:
+        return []
+    others = sorted(road.landing.parent.glob(f"*/{RUN}"))
+    return [
+        said.parent for said in others if said.parent != road.landing and not Path(f"/proc/{json.loads(said.read_text())['pid']}").exists()
+    ]
+
+
+def land(road: Road) -> int:
+    """The landing folders through the gate into fetches, posts, observations, quarantine, coverage; returns new posts."""
+    from crawlers.landing import read_landing
+    from expectations.land import land as through_the_gate
+
+    folders = [*_left_by_killed_runs(road), road.landing]
+    items, fetches = (pl.concat(frames) for frames in zip(*(read_landing(folder) for folder in folders), strict=True))
+    for folder in folders:
+        _keep_evidence(road, folder)
+    said = json.loads((road.landing / RUN).read_text())
+    floors = {source: (low, high) for source, (low, high) in said["floors"].items()}
+    landed = through_the_gate(road.warehouse, items, fetches, road.as_of, floors, road.settings.published / "data_docs")
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
+    return landed.posts_new
+
+
+def _keep_evidence(road: Road, landing: Path) -> None:
+    """Raw answers go to the archive before the rows that point at them; a run that is repeated made the same bytes. Logs go along."""
+    for path in sorted([*landing.glob("*/*.warc.gz"), *landing.rglob("child.log")]):
+        kept = road.settings.archive / path.relative_to(landing.parent)
+        kept.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.replace(kept)
+
+
+def look_back(road: Road) -> int:
+    """In place of a crawl when a past instant is run again: what each source was known to have said by then."""
+    from expectations.lookback import look_back as recall
+
+    return recall(road.warehouse, road.as_of)
