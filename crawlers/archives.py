@@ -14,6 +14,7 @@ from pathlib import Path
 import polars as pl
 
 from crawlers.addresses import stable_id
+from crawlers.clean import mended
 from crawlers.redact import redact
 from crawlers.sheets import ImportProblem
 from warehouse.schema import AT, polars_schema
@@ -166,7 +167,7 @@ def _ours(frame: pl.DataFrame, watchlist: Watchlist, column: str) -> pl.DataFram
 
 
 def _masked(frame: pl.DataFrame, column: str) -> pl.DataFrame:
-    return frame.with_columns(pl.col(column).map_elements(redact, return_dtype=pl.String))
+    return frame.with_columns(pl.col(column).map_elements(lambda text: redact(mended(text)), return_dtype=pl.String))
 
 
 def _stays(rows: pl.DataFrame, platform: str, source: str) -> pl.DataFrame:

@@ -21,6 +21,7 @@ SHARE_OF_NAMED = 0.4  # of the page's prose: enough for a block that a CMS names
 SHARE_OF_FURNITURE = 0.5  # of the page's prose: a block that holds more is the article, whatever its name
 LONGEST_CLAUSE = 50  # characters between two stops
 LONGEST_END = 200
+MOST_NODES = 8_000  # of an article; trafilatura takes minutes for ten times as many
 ENOUGH = 150  # characters of prose an article has before a line may end it
 
 _NO_TEXT = ("script", "style", "noscript", "template", "iframe", "svg", "select", "button", "textarea", "input", "nav", "footer", "aside")
@@ -50,7 +51,7 @@ Weights: TypeAlias = dict[Node, int]
 def article_body(document: Node) -> str:
     """The text of the article, a line a paragraph, "" if none was found. The tree is used up.
 
-    Where trafilatura leaves out more than half of the prose, the block's own lines are the text.
+    Where trafilatura leaves out more than half of the prose, or the block is huge, the block's own lines are the text.
     """
     import trafilatura  # a second of imports: only spiders that meet a page pay it
 
@@ -62,6 +63,8 @@ def article_body(document: Node) -> str:
     page = lxml.html.document_fromstring("<html><body><article></article></body></html>")
     main.tag, main.tail = "article", None
     page.body.replace(page.body[0], main)
+    if sum(1 for _ in main.iter()) > MOST_NODES:
+        return "\n".join(line.text for line in lines_of(main))
     text = trafilatura.extract(page, fast=True, include_comments=False, include_tables=True) or ""
     return text if 2 * len(text) >= weight else "\n".join(line.text for line in lines_of(main))
 

@@ -62,7 +62,7 @@ def _redaction() -> Figures:
     figures: Figures = {}
     for half in ("tuning", "held_out"):
         said = measure(half)
-        how = f"{said['texts']} constructed texts, {said['spans']} spans of personal data, {half} half"
+        how = f"{said['texts']} constructed texts, {said['spans']} spans of personal data, {half.replace('_', ' ')} part"
         for name, bar in (("precision", 0.99), ("recall", 0.98)):
             figures[f"redaction: {name} ({half})"] = _figure(round(said[name], 4), "share of spans", f">= {bar}", said[name] >= bar, how)
     return figures

@@ -16,6 +16,9 @@ _DECLARED = re.compile(rb"""(?:encoding|charset)\s*=\s*["']?\s*([A-Za-z0-9_\-]+)
 _OTHER_CHARSETS = {
     "big5": "big5hkscs", "big5-hkscs": "big5hkscs", "shift_jis": "cp932", "euc-jp": "euc-jp", "euc-kr": "cp949", "utf-16": "utf-16",
 }  # fmt: skip
+SAMPLE = 200_000  # characters beyond ASCII, or bytes, by which a charset is judged
+_ASCII = re.compile("[\x00-\x7f]+")
+_BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 _HAN = re.compile("[\u3000-\u30ff\u4e00-\u9fff\uff00-\uffef]")
 _EVERYDAY = re.compile("[的是在一不有了人，。、]")  # a tenth of any Chinese text, hardly any of one read in the wrong charset
 HOLE = "\ufffd"
@@ -54,13 +57,17 @@ def decode(body: bytes, declared: str | None = None) -> str:
     if b"\0" in body[:64] and (wide := _utf16(body)):
         return wide
     text = body.decode("utf-8", "replace")
-    holes = text.count(HOLE)
-    if not holes or holes * 4 <= len(_HAN.findall(text)):
+    if HOLE not in text:
+        return text
+    beyond = _ASCII.sub("", text[: 20 * SAMPLE])[:SAMPLE] or HOLE
+    if beyond.count(HOLE) * 4 <= len(_HAN.findall(beyond)):
         return text
     said = [declared or "", *(found.decode() for found in _DECLARED.findall(body[:2048]))]
     others = [_OTHER_CHARSETS[name.lower()] for name in said if name.lower() in _OTHER_CHARSETS]
-    texts = [body.decode(name, "replace") for name in dict.fromkeys([*others, "gb18030", "big5hkscs"])]
-    return max(texts, key=_readable)
+    beyond_ascii = _BEYOND_ASCII.search(body)
+    sample = body[beyond_ascii.start() if beyond_ascii else 0 :][:SAMPLE]
+    names = dict.fromkeys([*others, "gb18030", "big5hkscs"])
+    return body.decode(max(names, key=lambda name: _readable(sample.decode(name, "replace"))), "replace")
 
 
 def _utf16(body: bytes) -> str | None:

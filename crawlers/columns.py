@@ -77,7 +77,7 @@ def _beside(link: lxml.html.HtmlElement, base: datetime) -> Moment:
     own, row = str(link.text_content()), link
     for _ in range(ROW_DEPTH):
         row = row.getparent()
-        if row is None or len({str(a.get("href")) for a in row.iter("a")} - {str(link.get("href")), "None"}) > 0:
+        if row is None or any(a.get("href") not in (None, link.get("href")) for a in row.iter("a")):
             return UNKNOWN
         around = " ".join(" ".join(row.itertext()).replace(own, " ", 1).split())
         if len(around) < LONGEST_ROW and (moment := _day(around, base)).at:

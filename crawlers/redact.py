@@ -86,12 +86,14 @@ def personal_spans(text: str) -> list[tuple[int, int]]:
     seen = text.translate(_WIDE)
     if not _MAYBE.search(seen):
         return []
-    taken = [match.span() for match in _URL.finditer(seen)]
+    taken = bytearray(len(seen))
+    for match in _URL.finditer(seen):
+        taken[match.start() : match.end()] = b"u" * len(match[0])
     found: list[tuple[int, int]] = []
     for start, end in _personal(seen):
-        if not any(low < end and start < high for low, high in taken):
+        if not any(taken[start:end]):
             found.append((start, end))
-            taken.append((start, end))
+            taken[start:end] = b"p" * (end - start)
     return sorted(found)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from flows.hosts import by_host, reserved
+from flows.hosts import by_host, of_shard, reserved
 from flows.road import Road
 
 SOURCE_S = 900.0  # the longest a source may take
@@ -53,7 +53,7 @@ def _errands(road: Road) -> tuple[list[Any], dict[str, Any]]:
     from crawlers.memory import remember
     from crawlers.run import Errand
 
-    cards = road.cards()
+    cards = of_shard(road.cards(), road.settings.crawl_shard)
     fetches, posts = _fetches_before(road), _before(road, "posts").select(KNOWN_OF_POSTS).collect()
     followed = posts.filter(pl.col("source").is_in([card.id for card in cards if card.options.get("again")])).select("post_id")
     observations = _before(road, "observations").join(followed.lazy(), on="post_id", how="semi").collect()
@@ -97,6 +97,7 @@ def _left_by_killed_runs(road: Road) -> list[Path]:
 def land(road: Road) -> int:
     """The landing folders through the gate into fetches, posts, observations, quarantine, coverage; returns new posts."""
     from crawlers.landing import read_landing
+    from expectations.coverage import Promise
     from expectations.land import land as through_the_gate
 
     folders = [*_left_by_killed_runs(road), road.landing]
@@ -105,7 +106,8 @@ def land(road: Road) -> int:
         _keep_evidence(road, folder)
     said = json.loads((road.landing / RUN).read_text())
     floors = {source: (low, high) for source, (low, high) in said["floors"].items()}
-    landed = through_the_gate(road.warehouse, items, fetches, road.as_of, floors, road.settings.published / "data_docs")
+    promises = {card.id: Promise(card.cadence_minutes, card.max_age_h, card.floor, card.ceiling) for card in road.cards()}
+    landed = through_the_gate(road.warehouse, items, fetches, road.as_of, floors, road.data_docs, promises)
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)
     return landed.posts_new

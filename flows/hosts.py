@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from warehouse.lock import in_turn
+from warehouse.settings import ConfigProblem
 
 
 def by_host(cards: Iterable[Any]) -> list[list[Any]]:
@@ -21,6 +23,16 @@ def by_host(cards: Iterable[Any]) -> list[list[Any]]:
             hosts, members = hosts | other[0], [*other[1], *members]
         groups.append((hosts, members))
     return [members for _, members in groups]
+
+
+def of_shard(cards: Iterable[Any], shard: str) -> list[Any]:
+    """The cards of worker k of n ("2/3"). Cards that share a host go to one worker, so that it is asked by one alone."""
+    k, n = (int(part) for part in shard.split("/"))
+    if k > n:
+        raise ConfigProblem(f"crawl_shard {shard}: there is no part {k} of {n}; write the worker's number first, e.g. 2/3")
+    groups = by_host(cards)
+    named = [(min((host for card in group for host in card.hosts), default=group[0].id), group) for group in groups]
+    return [card for name, group in named if int(hashlib.sha256(name.encode()).hexdigest(), 16) % n == k - 1 for card in group]
 
 
 @contextmanager

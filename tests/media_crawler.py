@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 Row = dict[str, object]
@@ -82,9 +83,9 @@ def write_rows(path: Path, rows: list[Row]) -> Path:
     return path
 
 
-def write_folder(root: Path, generation: int, form: str) -> Path:
-    """Everything of seven platforms under root/data, with what else lies there: accounts and a word cloud."""
-    for platform in POSTS:
+def write_folder(root: Path, generation: int, form: str, platforms: Iterable[str] = tuple(POSTS)) -> Path:
+    """A post and a comment of each platform under root/data, with what else lies there: accounts and a word cloud."""
+    for platform in platforms:
         folder = root / "data" / platform / form
         for part in ("contents", "comments"):
             write_rows(folder / f"search_{part}_2026-03-09.{form}", [row_of(platform, part, generation)])

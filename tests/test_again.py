@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from crawlers.again import LATEST, SOONEST, _pace, _pause, address, due
 from crawlers.card import Card
 from crawlers.memory import Memory, remember
-from flows.hosts import by_host, reserved
+from flows.hosts import by_host, of_shard, reserved
 from warehouse.schema import empty
+from warehouse.settings import ConfigProblem
 
 NOW = datetime(2026, 3, 10, 0, 30, tzinfo=UTC)
 WEIBO = "https://weibo.com/1935396210/z0JH2lOMb"
@@ -139,3 +140,14 @@ def test_sources_that_share_a_host_are_asked_in_turn(tmp_path: Path) -> None:
     assert groups == ["013", "245"]
     with reserved(["b", "a"], tmp_path), reserved(["c"], tmp_path):
         assert sorted(path.name for path in tmp_path.iterdir()) == ["host-a.lock", "host-b.lock", "host-c.lock"]
+
+
+def test_shards_share_out_the_sources_and_never_a_host() -> None:
+    cards = [Card(str(n), "feed", "x", "宣传科", "news", (f"http://host{n % 13}/", f"http://host{n % 7}.b/")) for n in range(40)]
+    parts = [{card.id for card in of_shard(cards, f"{k}/3")} for k in (1, 2, 3)]
+    assert set.union(*parts) == {card.id for card in cards}
+    assert sum(map(len, parts)) == len(cards)
+    apart = [Card(str(n), "feed", "x", "宣传科", "news", (f"http://host{n}/",)) for n in range(60)]
+    assert all(8 <= len(of_shard(apart, f"{k}/3")) <= 32 for k in (1, 2, 3))
+    with pytest.raises(ConfigProblem, match="no part 4 of 3"):
+        of_shard(cards, "4/3")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from warehouse.store import Warehouse
 
 AS_OF = datetime(2026, 3, 10, 0, 30, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-WRITTEN = ("fetches", "posts", "observations", "quarantine", "coverage")
+WRITTEN = ("fetches", "posts", "observations", "quarantine", "coverage")  # and checks, also by a run that stops
 
 
 def frame(table: str, rows: list[dict[str, Any]]) -> pl.DataFrame:
@@ -68,8 +69,9 @@ def test_items_become_posts_and_observations_and_a_second_run_changes_no_byte(tm
     assert '"comments_n": 2' in warehouse.read("quarantine")["row"][0]  # the whole item is kept, counts too
     row = warehouse.read("coverage").row(0, named=True)
     assert (row["coverage_status"], row["got_n"], row["landed_n"], row["quarantined_n"], row["last_ok_at"]) == ("ok", 3, 2, 1, AS_OF - HOUR)
-    pages = [f"20260310T0830-{table}" for table in ("observations", "posts")]
-    assert {path.name for path in docs.iterdir()} == {"index.html", *(f"{page}.{end}" for page in pages for end in ("html", "json"))}
+    pages = [f"20260310T0830-{table}" for table in ("fetches", "observations", "posts")]
+    named = {f"{page}.{end}" for page in pages for end in ("html", "json")}
+    assert {path.name for path in docs.iterdir()} == {"index.html", "20260310T0830-checks.html", *named}
     assert all(f'href="{page}.html"' in (docs / "index.html").read_text(encoding="utf-8") for page in pages)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     again = land(warehouse, items({}, {}, bad).reverse(), fetches({}), AS_OF, {"feed": (1, 10)}, docs)
@@ -149,6 +151,8 @@ def test_a_broken_table_stops_with_one_clear_line_and_nothing_is_written(tmp_pat
         land(warehouse, broken, fetches({}), AS_OF, {"feed": (1, 10)})
     assert "\n" not in str(stop.value)
     assert not any(warehouse.exists(table) for table in WRITTEN)
+    stopped = warehouse.read("checks").filter(check_verdict="stop")
+    assert any(re.search(says, sentence) for sentence in stopped["sentence"])
 
 
 def test_coverage_tells_silence_from_failure(tmp_path: Path) -> None:
@@ -197,5 +201,7 @@ def test_a_day_far_below_the_fortnight_is_said(tmp_path: Path) -> None:
         counts = {name: pl.lit(0) for name in ("expected_n_low", "fetches_n", "landed_n", "quarantined_n")}
         warehouse.replace("coverage", usual.with_columns(**counts), earlier)
     landed = land(warehouse, items({}), fetches({}), AS_OF, {"feed": (1, 50)})
-    assert [finding.name for finding in landed.findings] == ["volume_low"]
+    assert [finding.name for finding in landed.findings] == ["volume"]
+    said = warehouse.read("checks").filter(table_name="posts", check_name="volume").row(0, named=True)
+    assert (said["value"], said["limit"], said["check_verdict"], said["check_severity"]) == (1.0, 16.0, "warn", "stop")
     assert "40" in landed.findings[0].sentence

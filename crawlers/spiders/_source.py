@@ -112,10 +112,11 @@ class Source(Spider, ABC):
         return Answer(fetch, items)
 
     def _unread(self, outputs: list[Reading | Request]) -> list[Request]:
-        """The addresses an answer leads to, without the pages that an earlier run, or a killed child of this one, has read."""
+        """Where an answer leads, without the pages (not the lists: they change) that an earlier run, or a killed child, has read."""
         read = self.job.memory.read
         requests = [output for output in outputs if isinstance(output, Request)]
-        return [one for one in requests if one.method != "GET" or canonical_url(self.card.shown(one.url)) not in read]
+        is_new = (one.method != "GET" or one.meta.get("is_list") or canonical_url(self.card.shown(one.url)) not in read for one in requests)
+        return [one for one, new in zip(requests, is_new, strict=True) if new]
 
     def _due_again(self) -> Iterator[Request]:
         """Posts whose counts are read again (crawlers.again), each by the parser the card names, or as a page of this source."""
