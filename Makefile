@@ -15,6 +15,7 @@ check: .venv/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m warehouse.dictionary --check
+	$(BIN)/python -m crawlers.register --check
 
 test: .venv/.dev check
 	$(BIN)/pytest
@@ -28,6 +29,7 @@ train: .venv/.dev
 
 docs: .venv/.dev
 	$(BIN)/python -m warehouse.dictionary
+	$(BIN)/python -m crawlers.register
 
 clean:
 	rm -rf data/drill build .mypy_cache .ruff_cache .pytest_cache

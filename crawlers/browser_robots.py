@@ -61,12 +61,13 @@ class BrowserRobots:
                 body = await visit.body()
         except Exception as problem:  # whatever kept us from reading it: it was not read
             return f"{type(problem).__name__} {problem}".split("\n")[0].strip()
-        if visit.status is None or visit.problem:
-            return visit.problem or "no answer"
-        answer = Response(address, status=visit.status, headers={"Location": visit.sent_to or ""}, body=body)
+        if visit.problem:
+            return visit.problem
+        status = 302 if visit.sent_to else int(visit.status or 0)
+        answer = Response(address, status=status, headers={"Location": visit.sent_to or ""}, body=body)
         if why := _unreadable(answer):
             return why
-        return ProtegoRobotParser(rules_of(body) if visit.status < 400 else b"", None)
+        return ProtegoRobotParser(rules_of(body) if status < 400 else b"", None)
 
 
 async def _may(address: str) -> None:

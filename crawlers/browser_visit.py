@@ -44,7 +44,8 @@ class Gate:
         why = await self._why_not(url, kind)
         if why:
             self.refused.append((url, why, kind == "Document"))
-        how = {"errorReason": "BlockedByClient"} if why else {}
+        # an aborted navigation leaves the page as it is, a blocked one puts an error page in its place
+        how = {"errorReason": "Aborted" if kind == "Document" else "BlockedByClient"} if why else {}
         with suppress(Exception):  # the page may be gone by now
             await session.send("Fetch.failRequest" if why else "Fetch.continueRequest", {"requestId": event["requestId"], **how})
 
@@ -78,21 +79,20 @@ async def _close(page: Page) -> None:
 
 @dataclass(frozen=True)
 class Visit:
-    """What came of asking for a page. `sent_to`: a redirect that was not followed. `problem`: why there is nothing to see."""
+    """What came of asking for a page. `sent_to`: a redirect that was not followed, `why` not. `problem`: why there is nothing to see.
 
-    answer: Response | None
-    status: int | None
+    `is_empty`: an answer without a body, for which Chromium shows a page of its own.
+    """
+
+    answer: Response | None = None
+    status: int | None = None
     problem: str | None = None
     sent_to: str | None = None
+    why: str = ""
+    is_empty: bool = False
 
     async def body(self) -> bytes:
-        """Empty for answers without one, which Chromium shows a page of its own for."""
-        if self.answer is None or self.sent_to or self.problem:
-            return b""
-        try:
-            return await self.answer.body()
-        except Exception:
-            return b""
+        return b"" if self.answer is None or self.is_empty or self.sent_to or self.problem else await self.answer.body()
 
 
 async def go(page: Page, url: str, gate: Gate) -> Visit:
@@ -104,15 +104,15 @@ async def go(page: Page, url: str, gate: Gate) -> Visit:
     try:
         await page.goto(url, wait_until="commit", timeout=0)  # the caller sets the time
     except Error as problem:
-        last = answers[-1] if answers else None
         said = problem.message.removeprefix("Page.goto: ").split("\n")[0]
-        if last is None:
-            return Visit(None, None, said)
-        refused = [address for address, _, is_page in gate.refused if is_page]
-        if 300 <= last.status < 400:
-            return Visit(last, last.status, None if refused else said, refused[-1] if refused else None)
-        return Visit(last, last.status, None if "ERR_HTTP_RESPONSE_CODE_FAILURE" in said or last.status == 204 else said)
-    return Visit(answers[-1] if answers else None, answers[-1].status if answers else None)
+        ways_off = [(address, why) for address, why, is_page in gate.refused if is_page]
+        last = answers[-1] if answers else None
+        if ways_off:
+            return Visit(last, last.status if last else None, None, *ways_off[-1])
+        if last and (last.status == 204 or "ERR_HTTP_RESPONSE_CODE_FAILURE" in said):
+            return Visit(last, last.status, is_empty=True)
+        return Visit(last, last.status if last else None, said)
+    return Visit(answers[-1], answers[-1].status) if answers else Visit(problem="no answer")
 
 
 def _is_of_page(answer: Response, page: Page) -> bool:

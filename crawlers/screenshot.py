@@ -81,9 +81,7 @@ async def _shoot(cards: Sequence[Card], posts: list[dict[str, Any]], folder: Pat
     async with async_playwright() as engine:
         for post in posts:
             visitor = visitors.get(post["source"])
-            without = replace(
-                _blank(post, clock), reason="error", detail="no enabled card asks this source, so its pages are not asked for"
-            )
+            without = _unasked(_blank(post, clock), "no_card", "no enabled card asks this source, so its pages are not asked for either")
             shots.append(_keep(folder, await visitor.shoot(engine, post) if visitor else without))
     return shots
 
@@ -151,10 +149,11 @@ class _Visitor:
         visit = await go(page, url, gate)
         shot = replace(blank, shot_at=_now(self.clock), http_status=visit.status)
         if visit.sent_to:
-            verdict = judge(int(visit.status or 302), "", visit.sent_to) or Verdict("error", f"sent to {visit.sent_to}, not followed")
+            verdict = self._led_away(visit.sent_to, visit.why)
             return replace(shot, reason=verdict.reason, detail=verdict.detail, final_url=self.card.shown(visit.sent_to))
-        if visit.problem or visit.answer is None:
-            return replace(shot, reason="error", detail=visit.problem or "no answer")
+        if visit.problem or visit.is_empty:
+            verdict = judge(int(visit.status or 0), "") or Verdict("error")
+            return replace(shot, reason=verdict.reason if visit.is_empty else "error", detail=visit.problem or verdict.detail)
         is_loaded = await settled(page)
         verdict = self._verdict(visit, url, page.url, await page.content())
         detail = verdict.detail or (None if is_loaded else f"still loading after {LOADING_S:g} s")
@@ -167,6 +166,13 @@ class _Visitor:
             shot, reason=verdict.reason, detail=detail, final_url=self.card.shown(page.url), png=f"{blank.post_id}.png",
             sha256=hashlib.sha256(png).hexdigest(), bytes_n=len(png), height_n=height,
         )  # fmt: skip
+
+    def _led_away(self, address: str, why: str) -> Verdict:
+        if self.card.is_home(address):
+            return Verdict(
+                "robots_denied" if why.startswith("robots.txt") else "error", f"sent to {self.card.shown(address)}, not followed: {why}"
+            )
+        return judge(302, "", address) or Verdict("error")
 
     def _verdict(self, visit: Visit, asked: str, arrived: str, page: str) -> Verdict:
         """What the picture is of: the post, as far as we can tell, or what stands in its place."""

@@ -10,9 +10,13 @@ from typing import Annotated, Any
 import typer
 
 from flows.cli_backscore import backscore
+from flows.cli_evidence import evidence
 from flows.cli_label import label
 from flows.cli_models import models
+from flows.cli_quarantine import quarantine
+from flows.cli_sources import sources
 from flows.cli_train import train
+from flows.cli_validate import validate
 from flows.options import DRILL, SHARED, AsOf, Conf, Data, Tracking, prepare
 from warehouse.settings import ConfigProblem, load_settings
 
@@ -20,7 +24,11 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 app.add_typer(train, name="train")
 app.add_typer(models, name="models")
 app.add_typer(label, name="label")
+app.add_typer(sources, name="sources")
+app.add_typer(quarantine, name="quarantine")
 app.command()(backscore)
+app.command()(validate)
+app.command()(evidence)
 
 
 @app.command()
@@ -35,6 +43,27 @@ def run(conf: Conf = DRILL, as_of: AsOf = None) -> None:
 
     relived = as_of is not None and not settings.drill
     steps: Any = daily(str(conf), as_of, crawl=not relived, return_state=True).result(raise_on_failure=False)
+    if isinstance(steps, BaseException):
+        raise steps
+    if not print_steps(steps, settings, conf):
+        raise typer.Exit(1)
+
+
+@app.command()
+def crawl(
+    conf: Conf = DRILL,
+    shard: Annotated[str | None, typer.Option(help="this worker's part of the sources, e.g. 2/3; default: crawl_shard of settings")] = None,
+) -> None:
+    """Ask the sources that are due and land what they say, without a list: for workers that share the sources between them."""
+    from flows.terminal import print_steps
+
+    os.environ.update({"GUANCHAO_CRAWL_SHARD": shard} if shard else {})
+    settings = load_settings(conf)
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
+    prepare(settings)
+    from flows.pulse import arrive
+
+    steps: Any = arrive(str(conf), return_state=True).result(raise_on_failure=False)
     if isinstance(steps, BaseException):
         raise steps
     if not print_steps(steps, settings, conf):
@@ -66,23 +95,32 @@ def stage(
 
 @app.command("import")
 def import_(
-    source: Annotated[Path, typer.Argument(help="an export (CSV, XLSX, JSONL, JSON, Parquet), or the shared data folder")],
+    source: Annotated[Path, typer.Argument(help="an export (CSV, XLSX, JSON, Parquet), .zip, .gz, MediaCrawler's or the shared folder")],
     conf: Conf = DRILL,
     since: Annotated[str | None, typer.Option(help="shared data: from this instant on")] = None,
     until: Annotated[str | None, typer.Option(help="shared data: up to this instant")] = None,
     sheet: Annotated[str | None, typer.Option(help="XLSX: which sheet")] = None,
     platform: Annotated[str | None, typer.Option(help="where the posts were published, if the file does not say")] = None,
+    fetched_at: Annotated[str | None, typer.Option(help="recorded answer of a platform: when it arrived; default: the file's time")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="show what would come in, and write nothing")] = False,
 ) -> None:
-    """Read a file through the same validation as a crawl."""
+    """Read a file through the same validation as a crawl. The same file again changes nothing."""
     from flows import imports
     from flows.terminal import print_import
 
     settings = load_settings(conf)
-    prepare(settings)
-    if source.is_dir():
-        print_import(imports.shared(settings, source, since, until))
+    wish, is_shared = imports.Wish(sheet, platform, fetched_at), imports.is_shared(source)
+    if is_shared and dry_run:
+        raise ConfigProblem(f"{source}: the shared data has no --dry-run; name one file")
+    if not is_shared and (since or until):
+        raise ConfigProblem(f"{source}: --since and --until are for the shared data; leave them away")
+    if dry_run:
+        is_well = print_import(imports.preview(settings, source, wish))
     else:
-        print_import(imports.export(settings, source, sheet, platform))
+        prepare(settings)
+        is_well = print_import(imports.shared(settings, source, since, until) if is_shared else imports.export(settings, source, wish))
+    if not is_well:
+        raise typer.Exit(2)
 
 
 @app.command()
@@ -133,14 +171,22 @@ def desk(
 
 
 @app.command()
-def trace(id: Annotated[str, typer.Argument(help="id of a warning, event, post or fetch")], conf: Conf = DRILL) -> None:
+def trace(
+    id: Annotated[str, typer.Argument(help="id of a warning, event, post or fetch; sha256 of raw bytes, or FILE@OFFSET of their record")],
+    conf: Conf = DRILL,
+    verify: Annotated[bool, typer.Option("--verify", help="say of the raw bytes alone: intact or tampered; exit code 1 if not")] = False,
+) -> None:
     """Walk an id home to the raw bytes, and forward to every warning."""
-    from flows.terminal import print_trace
+    from flows.terminal import print_trace, print_verdict_on_bytes
     from warehouse.store import Warehouse
     from warehouse.trace import trace as walk
 
     settings = load_settings(conf)
-    print_trace(walk(Warehouse(settings.warehouse), id, settings.archive))
+    walked = walk(Warehouse(settings.warehouse), id, settings.archive)
+    if not verify:
+        print_trace(walked)
+    elif not print_verdict_on_bytes(walked):
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -12,7 +12,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.states import Failed
 
-from flows import arrival
+from flows import arrival, evidence
 from flows import road as stages
 from flows.drill import replica_of
 from flows.road import Road, when
@@ -30,7 +30,8 @@ def daily(conf: str, as_of: str | None = None, crawl: bool = True) -> list[Step]
     moment = when(as_of, settings.as_of)
     with replica_of(settings.scenario, moment) if crawl and settings.drill else nullcontext("") as url:
         road = Road(settings, moment, url, is_live=as_of is None and not settings.drill)
-        return walk(road, (*ARRIVAL, *READING) if crawl else (arrival.look_back, *READING))
+        after = (evidence.shoot,) if settings.screenshots and crawl else ()
+        return walk(road, (*(ARRIVAL if crawl else (arrival.look_back,)), *READING, *after))
 
 
 def walk(road: Road, order: tuple[Callable[[Road], int], ...]) -> list[Step] | State[list[Step]]:

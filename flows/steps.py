@@ -11,7 +11,7 @@ from pathlib import Path
 
 from flows.road import Road
 
-MONITORS = ("explain", "watch")  # they explain and watch the models; what breaks in them is shown and costs nobody the list
+MONITORS = ("explain", "watch", "shoot")  # they explain and watch the models; what breaks in them is shown and costs nobody the list
 
 
 @dataclass(frozen=True)

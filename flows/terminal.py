@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,19 +14,21 @@ from rich.markup import escape
 from rich.table import Table
 from rich.tree import Tree
 
-from flows.imports import Imported
+from flows.import_preview import print_preview
+from flows.imports import Imported, Preview
 from flows.road import last_run
 from flows.steps import Step
 from warehouse.clock import parse_instant
 from warehouse.settings import Settings
 from warehouse.store import Warehouse
-from warehouse.vocabulary import COVERAGE_STATUSES, DRIFT_FEATURES, DRIFT_STATUSES, FETCH_REASONS
+from warehouse.vocabulary import ARCHIVE_STATES, COVERAGE_REASONS, COVERAGE_STATUSES, DRIFT_FEATURES, DRIFT_STATUSES
 
 STAGES = {
     "crawl": ("采集", "items read"), "land": ("校验入库", "new posts"), "look_back": ("回看", "sources known"),
     "mention": ("识别医院", "new mentions"),
     "score": ("阅读", "posts read"), "group": ("归并事件", "events"), "forecast": ("预测", "forecasts"), "rank": ("分级", "warnings"),
     "explain": ("解释", "words"), "watch": ("模型监测", "figures"), "publish": ("发布", "files"),
+    "shoot": ("截图取证", "pictures"),
 }  # fmt: skip
 console = Console()
 
@@ -61,7 +64,7 @@ def print_unwell(settings: Settings) -> None:
     moment = parse_instant(newest)
     coverage = Warehouse(settings.warehouse).read("coverage", as_of=moment, since=moment)
     for row in coverage.filter(pl.col("coverage_status") != "ok").iter_rows(named=True):
-        words = f"{COVERAGE_STATUSES[row['coverage_status']]} · {FETCH_REASONS[row['reason']]} · {row['detail'] or ''}"
+        words = f"{COVERAGE_STATUSES[row['coverage_status']]} · {COVERAGE_REASONS[row['reason']]} · {row['detail'] or ''}"
         console.print(f"  {row['source']}: {words}", style="yellow", markup=False, soft_wrap=True)
 
 
@@ -70,12 +73,22 @@ def peak_mib() -> float:
     return max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1024
 
 
-def print_import(done: Iterable[Imported]) -> None:
-    """A line a file or slice, and the rows that could not be read."""
-    table = Table("file", "rows read", "new posts", "set aside", "note")
+def print_import(done: Iterable[Imported | Preview]) -> bool:
+    """A line a file or slice, and the rows that could not be read; of a preview the whole. False if a file was refused."""
+    done = list(done)
     for one in done:
-        table.add_row(one.name, str(one.read_n), str(one.posts_n), str(one.set_aside_n), one.note)
-    console.print(table)
+        if isinstance(one, Preview) and one.report is not None:
+            print_preview(one)
+    table = Table("file", "rows read", "new posts", "set aside")
+    for one in done:
+        if isinstance(one, Imported) and not one.is_refused:
+            table.add_row(escape(one.name), str(one.read_n), str(one.posts_n), str(one.set_aside_n))
+    if table.row_count:
+        console.print(table)
+    for one in done:  # a line each, whole, whatever the width
+        if one.note and (isinstance(one, Imported) or one.report is None):
+            console.print(f"{one.name}: {'refused: ' if one.is_refused else ''}{one.note}", markup=False, soft_wrap=True)
+    return not any(one.is_refused for one in done)
 
 
 def print_checks(checks: Iterable[Any]) -> bool:
@@ -163,3 +176,17 @@ def print_trace(trace: Any) -> None:
     root = Tree("trace")
     grow(root, trace)
     console.print(root)
+
+
+def print_verdict_on_bytes(trace: Any) -> bool:
+    """A line a record the walk stands on that is not intact, and the count of all; False if one is tampered with or missing."""
+    states = Counter(record.state for record in trace.records)
+    for record in trace.records:
+        if record.state not in ("intact", "none"):
+            console.print(f"{record.state}: {record.id}  {record.detail}", style="red", markup=False, soft_wrap=True)
+    said = ", ".join(f"{n} {state} ({ARCHIVE_STATES[state]})" for state, n in sorted(states.items()))
+    verdict = ("intact" if states["intact"] else "nothing archived") if trace.is_intact else "tampered" if states["tampered"] else "missing"
+    console.print(
+        f"{verdict}: {trace.label} {trace.id} stands on {len(trace.records)} records: {said or 'none'}", markup=False, soft_wrap=True
+    )
+    return bool(trace.is_intact and states["intact"])

@@ -39,20 +39,21 @@ def frame(table: str, rows: list[dict[str, Any]]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema={name: COLUMNS[name].dtype for name in names})
 
 
-def make_case(root: Path) -> Settings:
-    """Settings of a conf folder under root whose warehouse knows event e1 at AS_OF (posts p0, p1) and a day later (p2 too)."""
+def make_case(root: Path, **urls: str) -> Settings:
+    """Settings of a conf folder whose warehouse knows event e1 at AS_OF (posts p0, p1) and a day later (p2 too). `urls`: by post."""
     conf = root / "conf"
     conf.mkdir(parents=True)
     (conf / "settings.yml").write_text(CONF, encoding="utf-8")
     (conf / "hospitals.yml").write_text(
-        "hospitals:\n  - {id: lanhu_first, name: 岚湖市第一人民医院, province: 青澜省, city: 岚湖市}\n", encoding="utf-8"
+        "scope: listed\nhospitals:\n  - {id: lanhu_first, name: 岚湖市第一人民医院, province: 青澜省, city: 岚湖市}\n", encoding="utf-8"
     )
     settings = load_settings(conf, root=root / "data")
     warehouse = Warehouse(settings.warehouse, "daily-20260310T003000Z")
     warehouse.add("fetches", frame("fetches", _answers(settings.archive)))
     posts = [
         {"source": "feed", "platform": "weibo", "kind": "post", "text": "岚湖一院 1**********", "published_at": AS_OF - DAY / 24,
-         "published_precision": "minute", "first_seen_at": AS_OF + (DAY if post["post_id"] == "p2" else 0 * DAY), **post}
+         "published_precision": "minute", "first_seen_at": AS_OF + (DAY if post["post_id"] == "p2" else 0 * DAY),
+         **post, **({"url": urls[post["post_id"]]} if post["post_id"] in urls else {})}
         for post in POSTS
     ]  # fmt: skip
     warehouse.add("posts", frame("posts", posts))
@@ -91,8 +92,8 @@ def _answers(archive: Path) -> list[dict[str, Any]]:
 
 def _day(warehouse: Warehouse, as_of: datetime, members: list[str]) -> None:
     event = {
-        "event_id": "e1", "as_of": as_of, "hospital_id": "lanhu_first", "title": "排队<争议>", "category": "service", "first_post_at": AS_OF,
-        "last_post_at": AS_OF, "posts_n": len(members), "authors_n": 1, "platforms": ["weibo"], "growth": 1.0,
+        "event_id": "e1", "as_of": as_of, "hospital_id": "lanhu_first", "title": "排队<争议>", "category": "service",
+        "first_post_at": AS_OF, "last_post_at": AS_OF, "posts_n": len(members), "authors_n": 1, "platforms": ["weibo"], "growth": 1.0,
     }  # fmt: skip
     warning = {
         "warning_id": "w1", "event_id": "e1", "hospital_id": "lanhu_first", "as_of": as_of, "level": 2, "severity": "中度", "rank": 1,

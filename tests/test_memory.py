@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections import Counter
@@ -13,12 +14,20 @@ from typing import Any
 
 import polars as pl
 import pytest
+from scrapy import Request
+from scrapy.http import HtmlResponse
 
+from crawlers.archive import Archive
 from crawlers.card import Card
+from crawlers.items import Reading
+from crawlers.landing import Landing
 from crawlers.memory import Memory, remember
 from crawlers.run import Errand, crawl_together, read_landing
+from crawlers.spiders._job import Job
+from crawlers.spiders._source import Source
 from warehouse.clock import Clock
 from warehouse.schema import empty
+from warehouse.watchlist import Watchlist
 
 NOW = datetime(2026, 3, 10, 0, 30, tzinfo=UTC)
 STORY = "<p>近日，有患者家属反映岚湖市第一人民医院急诊收费存在争议，引发网络关注，医院表示将及时公布核查结果，接受社会监督。</p>"
@@ -154,3 +163,28 @@ def test_posts_are_observed_again_through_the_hospitals_bridge(site: tuple[str, 
     assert [frame["reposts_n"].to_list() for frame in seen] == [[10], [20]]
     assert seen[0]["post_id"].equals(seen[1]["post_id"])
     assert pages.asked["/etag.xml"] == 0
+
+
+def test_a_bug_of_ours_costs_one_answer_and_is_told(tmp_path: Path) -> None:
+    """In process: a parser that fails in a way nobody foresaw; the bytes are kept, the row says whose fault it was."""
+
+    class Broken(Source):
+        def start_requests_for(self, card: Card) -> Iterator[Request]:
+            yield from ()
+
+        def parse_items(self, response: Any) -> Iterator[Reading | Request]:
+            yield Reading(text="岚湖一院")
+            raise ZeroDivisionError("constructed")
+
+    archive = Archive(tmp_path / "a.warc.gz", "a.warc.gz")
+    one = card("http://127.0.0.1:9", "broken", "/x")
+    job = Job(one, Watchlist(()), Clock(NOW, speed=0), "constructed", Landing(tmp_path), archive)
+    request = Request("http://127.0.0.1:9/x", meta={"override": "override robots: constructed"})
+
+    async def said() -> list[Any]:
+        return [row async for row in Broken(job).answered(HtmlResponse(request.url, body=b"<p>x</p>", request=request))]
+
+    (answer,) = asyncio.run(said())
+    assert (answer.fetch.reason, answer.fetch.detail) == ("error", "a bug of ours: ZeroDivisionError: constructed")
+    assert answer.fetch.sha256
+    assert answer.items == []

@@ -16,7 +16,7 @@ from crawlers.addresses import canonical_url
 from crawlers.card import Card
 from crawlers.clean import decode
 from crawlers.items import Answer, Reading
-from crawlers.manners import RobotsRefusal, RobotsUnreadable
+from crawlers.manners import RobotsRefusal, Unasked
 from crawlers.memory import READ
 from crawlers.reasons import NoReading, Verdict, judge, retry_after_s
 from crawlers.spiders._job import UNREADABLE, Job, Rows
@@ -75,9 +75,10 @@ class Source(Spider, ABC):
         request: Request = failure.request  # type: ignore[attr-defined]
         problem = failure.value
         reason = "robots_denied" if isinstance(problem, RobotsRefusal) else "error"
-        named = str(problem) if isinstance(problem, RobotsRefusal | RobotsUnreadable) else f"{type(problem).__name__}: {problem}"
-        yield Answer(self.rows.fetch(request.url, Verdict(reason, named.split("\n")[0])), [])
-        if reason == "error" and not isinstance(problem, RobotsUnreadable) and (again := await self._again(request, reason)):
+        named = str(problem) if isinstance(problem, Unasked) else f"{type(problem).__name__}: {problem}"
+        verdict = _told(Verdict(reason, named.split("\n")[0]), request.meta)
+        yield Answer(self.rows.fetch(request.url, verdict), [])
+        if not isinstance(problem, Unasked) and (again := await self._again(request, reason)):
             yield again
 
     def _understood(self, response: Response) -> tuple[Verdict, list[Reading | Request]]:
@@ -95,12 +96,11 @@ class Source(Spider, ABC):
         links = [output for output in outputs if isinstance(output, Request)]
         if links and len(links) == len(outputs) and not self._unread(outputs):
             return Verdict("not_modified", f"{len(links)} addresses, all read before"), outputs
-        notes = (response.meta.get("note"), response.meta.get("override"))
-        return Verdict("ok" if outputs else "empty_confirmed", "; ".join(filter(None, notes)) or None), outputs
+        return Verdict("ok" if outputs else "empty_confirmed", response.meta.get("note")), outputs
 
     def _answer(self, response: Response, verdict: Verdict, outputs: list[Reading | Request]) -> Answer:
         reads = [output for output in outputs if isinstance(output, Reading)]
-        fetch = self.rows.fetch(response.url, verdict, response, len(reads))
+        fetch = self.rows.fetch(response.url, _told(verdict, response.meta), response, len(reads))
         items = self.rows.items(reads, fetch)
         if verdict.reason == "ok" and (lost := self.rows.lost_field()):
             fetch.reason, fetch.detail = "format_changed", lost
@@ -153,6 +153,11 @@ class Source(Spider, ABC):
         self.crawler.engine.unpause()
         own = {key: value for key, value in request.meta.items() if not key.startswith("download_")}
         return request.replace(dont_filter=True, meta={**own, "attempt": attempt + 1})
+
+
+def _told(verdict: Verdict, meta: dict[str, Any]) -> Verdict:
+    """The verdict, and the written reason if a rule of ours was set aside to ask: fetches are the audit of that."""
+    return verdict._replace(detail="; ".join(filter(None, (verdict.detail, meta.get("override")))) or None)
 
 
 class IntoLanding:
