@@ -8,16 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from crawlers.card_law import check_law
+from crawlers.card_options import FOR_ALL, OF_KIND, check_options, hint
 from crawlers.hosts import host_of, is_own_literal, places
 from crawlers.pace import shortest_delay_s
 from warehouse.settings import ConfigProblem, read_yaml
 from warehouse.vocabulary import AUTHOR_KINDS, PLATFORMS
 
-KINDS = ("feed", "article", "newsnow", "hotboard", "liuyan", "gov_mailbox", "searxng", "bridge", "warc")
-_NEEDED_OPTION = {"newsnow": "boards", "liuyan": "fid", "hotboard": "shape", "bridge": "reads"}
-_OPTION_TYPES = {
-    "boards": dict, "fid": list, "form": dict, "names": dict, "detail": dict, "queries": list, "engines": list, "domains": list,
-}  # fmt: skip
+KINDS = tuple(OF_KIND)
+USUAL_AGE_H = 48  # max_age_h where the card does not say
+AGE_OF_KIND_H = {"article": 168, "gov_mailbox": 168, "liuyan": 168}  # offices and columns write a few times a week
 _HOLE = re.compile(r"\{(\w+)\}")
 _ID = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -27,8 +26,9 @@ class Card:
     """`floor`/`ceiling`: items a day below which the source counts as quiet, above which as flooding. `delay_s`: between two requests,
     at the least. `overrides`: what of our manners is set aside (card_law.OVERRIDES), and the reason; auditors see them.
 
-    `options` are the kind's own words; each spider's docstring lists its own. For all kinds: `hosts`, further hosts of the same site;
-    `most_requests` a run (300), `timeout_s` a request (30).
+    `max_age_h`: older articles are not asked for, and a longer silence is reported. `options` are the kind's own words (card_options.py);
+    each spider's docstring explains its own. For all kinds: `hosts`, further hosts of the same site; `most_requests` a run (300),
+    `timeout_s` a request (30).
     """
 
     id: str
@@ -38,7 +38,7 @@ class Card:
     platform: str
     urls: tuple[str, ...]
     cadence_minutes: int = 60
-    max_age_h: int = 48
+    max_age_h: int = USUAL_AGE_H
     floor: int = 0
     ceiling: int = 10_000
     delay_s: float = 5.0
@@ -92,14 +92,16 @@ _TYPES: dict[str, tuple[type, ...]] = {
 _NEEDED = ("id", "kind", "title", "owner", "platform", "urls")
 
 
-def load_cards(conf: Path, values: dict[str, str] | None = None) -> list[Card]:
+def load_cards(conf: Path, values: dict[str, str] | None = None, *, may_be_none: bool = False) -> list[Card]:
     """Cards of conf/sources.yml in file order, disabled ones too. `values` fills {holes} in urls (the drill's {replica}).
 
-    Without `values` the holes stay, for those who need the cards but not the sites. ConfigProblem names file, entry, field and fix.
+    Without `values` the holes stay, for those who need the cards but not the sites. ConfigProblem names file, entry, field and fix; a list
+    without an entry is one, too, unless it `may_be_none`: for those who are about to write the first.
     """
     path = conf / "sources.yml"
-    entries = _read(path).get("sources")
-    if not isinstance(entries, list) or not entries:
+    said = _read(path)
+    entries = [] if may_be_none and "sources" in said and said["sources"] is None else said.get("sources")
+    if not isinstance(entries, list) or not (entries or may_be_none):
         raise ConfigProblem(f"{path}: needs a list `sources:` with at least one entry")
     cards = [_card(entry, n, path, values) for n, entry in enumerate(entries, 1)]
     ids = [card.id for card in cards]
@@ -130,7 +132,7 @@ def _card(entry: Any, n: int, path: Path, values: dict[str, str] | None) -> Card
     where = f"{path}: source no. {n} ({entry.get('id', 'no id')})"
     known = [f.name for f in fields(Card) if f.name != "stands_for"]
     if strange := sorted(set(entry) - set(known), key=str):
-        raise ConfigProblem(f"{where}: unknown field {strange[0]}; known: {', '.join(known)}")
+        raise ConfigProblem(f"{where}: unknown field {strange[0]}{_place_of(strange[0], entry, known)}; known: {', '.join(known)}")
     for name in _NEEDED:
         if not entry.get(name):
             raise ConfigProblem(f"{where}: {name} is missing; add `{name}:`")
@@ -138,10 +140,11 @@ def _card(entry: Any, n: int, path: Path, values: dict[str, str] | None) -> Card
         if not isinstance(value, _TYPES[name]) or (isinstance(value, bool) and bool not in _TYPES[name]):
             raise ConfigProblem(f"{where}: {name}: {value!r} should be {' or '.join(t.__name__ for t in _TYPES[name])}")
     _check_words(entry, where)
+    check_options(entry["kind"], entry.get("options", {}), known, where)
     urls = tuple(_filled(url, values, where) for url in entry["urls"])
     stands_for = {address.rstrip("/"): f"http://{name}.test" for name, address in (values or {}).items()}
-    pace = {"delay_s": shortest_delay_s(entry["platform"])}
-    card = Card(**{**pace, **entry, "urls": urls, "stands_for": stands_for})
+    usual = {"delay_s": shortest_delay_s(entry["platform"]), "max_age_h": AGE_OF_KIND_H.get(entry["kind"], USUAL_AGE_H)}
+    card = Card(**{**usual, **entry, "urls": urls, "stands_for": stands_for})
     check_law(card, where)
     return card
 
@@ -155,37 +158,19 @@ def _check_words(entry: dict[str, Any], where: str) -> None:
     for name in ("cadence_minutes", "max_age_h"):
         if entry.get(name, 1) < 1:
             raise ConfigProblem(f"{where}: {name}: must be 1 or more")
-    _check_kind(entry, entry["kind"], entry.get("options", {}), where)
     if entry.get("delay_s", 5.0) < 0 or not 0 <= entry.get("floor", 0) <= entry.get("ceiling", 10_000):
         raise ConfigProblem(f"{where}: needs delay_s ≥ 0 and 0 ≤ floor ≤ ceiling")
-
-
-def _check_kind(entry: dict[str, Any], kind: str, options: dict[str, Any], where: str) -> None:
-    """What the kind of source asks of its card; each spider's docstring lists its options."""
-    see = f"see crawlers/spiders/{kind}.py"
-    if (option := _NEEDED_OPTION.get(kind)) and not options.get(option):
-        raise ConfigProblem(f"{where}: options: {kind} needs `{option}:` in its options; {see}")
-    if wrong := [name for name, of in _OPTION_TYPES.items() if not isinstance(options.get(name, of()), of)]:
-        raise ConfigProblem(f"{where}: options: {wrong[0]}: {options[wrong[0]]!r} should be a {_OPTION_TYPES[wrong[0]].__name__}; {see}")
-    if kind == "hotboard" and "enabled" not in entry:
-        raise ConfigProblem(f"{where}: enabled: a hotboard is off until somebody has decided it; write `enabled: true` or false; {see}")
-    known = _choices(kind)
-    if known and options[_NEEDED_OPTION[kind]] not in known:
-        raise ConfigProblem(f"{where}: options: {_NEEDED_OPTION[kind]}: {options[_NEEDED_OPTION[kind]]!r}; one of: {', '.join(known)}")
-    if strange := [url for url in entry["urls"] if str(url).startswith("file:///") != (kind == "warc")]:
+    if entry["kind"] == "hotboard" and "enabled" not in entry:
+        raise ConfigProblem(f"{where}: enabled: a hotboard is off until somebody has decided it; write `enabled: true` or false")
+    if strange := [url for url in entry["urls"] if str(url).startswith("file:///") != (entry["kind"] == "warc")]:
         raise ConfigProblem(f"{where}: urls: {strange[0]!r}: kind warc reads files, file:///path/*.warc.gz, and no other kind does")
 
 
-def _choices(kind: str) -> tuple[str, ...]:
-    if kind == "hotboard":
-        from crawlers.parsers.boards import SHAPES
-
-        return tuple(SHAPES)
-    if kind == "bridge":
-        from crawlers.parsers import PARSERS
-
-        return tuple(PARSERS)
-    return ()
+def _place_of(name: Any, entry: dict[str, Any], known: list[str]) -> str:
+    """Where an unknown field belongs, or what it was meant to be."""
+    if name in OF_KIND.get(str(entry.get("kind")), {}) or name in FOR_ALL:
+        return f", which belongs in the card's options: `options: {{{name}: …}}`"
+    return hint(name, known)
 
 
 def _filled(url: Any, values: dict[str, str] | None, where: str) -> str:

@@ -14,7 +14,7 @@ from crawlers.card import Card, load_cards
 from crawlers.hosts import host_of
 from warehouse.settings import ConfigProblem
 
-_EMPTY_LIST = re.compile(r"^sources:[ \t]*\[[ \t]*\](?=[ \t]*(?:#.*)?\r?$)", re.M)
+_EMPTY_LIST = re.compile(r"^sources:[ \t]*(?:\[[ \t]*\]|null|~)(?=[ \t]*(?:#.*)?\r?$)", re.M)
 _LIST = re.compile(r"^sources:[ \t]*(?:#.*)?\r?$", re.M)
 _ENTRY = re.compile(r"^([ \t]*)- ", re.M)
 
@@ -24,7 +24,7 @@ def add_card(conf: Path, entry: dict[str, Any]) -> Card:
     list is not the last thing in it."""
     path = conf / "sources.yml"
     text = _read(path)
-    before = [] if _EMPTY_LIST.search(text) else load_cards(conf)
+    before = load_cards(conf, may_be_none=True)
     for card in before:
         if card.id == entry.get("id"):
             raise ConfigProblem(f"{path}: there is a source {card.id} already ({card.title}); choose another --id")

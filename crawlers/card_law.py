@@ -18,7 +18,6 @@ OVERRIDES = {  # what a written reason may set aside, and what that means
     "private": "the hosts may lie in a private network: your own bridge",
 }
 SHORTEST_REASON = 10  # characters
-_LIMITS: dict[str, tuple[float, float]] = {"most_requests": (1, 100_000), "pages": (1, 1_000), "timeout_s": (1, 600)}
 
 
 def check_law(card: Card, where: str) -> None:
@@ -26,10 +25,6 @@ def check_law(card: Card, where: str) -> None:
     _check_overrides(card, where)
     _check_hosts(card.options.get("hosts", []), where)
     _check_pace(card, where)
-    for name, (low, high) in _LIMITS.items():
-        value = card.options.get(name, low)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-            raise ConfigProblem(f"{where}: options: {name}: {value!r} should be a number from {low:g} to {high:g}")
     if card.retention_days < 1:
         raise ConfigProblem(f"{where}: retention_days: must be 1 or more; details are kept no longer than needed (180)")
     if card.enabled and (missing := [name for name in ("robots_note", "basis") if not getattr(card, name).strip()]):

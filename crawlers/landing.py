@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import polars as pl
@@ -62,7 +61,8 @@ def land(path: Path, table: str, rows: Sequence[Item | Fetch]) -> None:
     """Write rows of one table as `path`; a reader sees the whole file or none."""
     temporary = path.with_name(f".{path.name}.tmp")
     with temporary.open("wb") as out:
-        pl.DataFrame([asdict(row) for row in rows], schema=_columns(table)).write_parquet(out, compression="zstd")
+        columns = {name: [getattr(row, name) for row in rows] for name in _columns(table)}
+        pl.DataFrame(columns, schema=_columns(table)).write_parquet(out, compression="zstd")
         out.flush()
         os.fsync(out.fileno())
     temporary.rename(path)

@@ -35,7 +35,7 @@ def polite_settings(card: Card, contact: str) -> dict[str, Any]:
         "CONCURRENT_REQUESTS_PER_DOMAIN": 1,
         "DOWNLOAD_DELAY": pause,
         "DOWNLOAD_DELAY_JITTER": JITTER,
-        "AUTOTHROTTLE_ENABLED": True,
+        "AUTOTHROTTLE_ENABLED": card.delay_s > 0,  # else it is our own machine, and waits of its own making were all it had
         "AUTOTHROTTLE_START_DELAY": pause,
         "AUTOTHROTTLE_MAX_DELAY": max(SLOWEST_S, pause),  # Scrapy lets it undercut DOWNLOAD_DELAY
         "DOWNLOAD_TIMEOUT": float(card.options.get("timeout_s", 30)),

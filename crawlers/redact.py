@@ -2,7 +2,7 @@
 
 Never used on ids and urls. A number is judged by its form, its check digit and the words around it: eleven digits after 投诉编号 are a case
 (黑猫 sn 17390396995), a landline after 服务热线 is published by a hospital for everybody; a mobile is a person's wherever it stands.
-Measured on crawlers/redaction_set.py.
+Measured on crawlers/bench/redaction_set.py.
 """
 
 from __future__ import annotations

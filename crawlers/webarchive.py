@@ -17,9 +17,9 @@ from lxml.etree import LxmlError
 from warcio.archiveiterator import ArchiveIterator
 from warcio.exceptions import ArchiveLoadFailed
 
+from crawlers.article.pages import read_page
 from crawlers.clean import decode
 from crawlers.items import Reading
-from crawlers.pages import read_page
 from crawlers.parsers.payload import UNUSABLE
 from crawlers.reasons import NoReading
 from warehouse.watchlist import Watchlist

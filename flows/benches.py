@@ -48,10 +48,27 @@ def crawl(data: Path, full: bool) -> Figures:
     """The crawlers against hostile answers, real pages, a bare spider and kill -9, on loopback; `full`: 10,000 answers, ten kills."""
     from datetime import UTC, datetime
 
-    from crawlers.bench import bench
+    from crawlers.bench.figures import bench
     from expectations.gate import check
 
     return bench(data, full, lambda items: check("posts", items, datetime.now(UTC)).good)
+
+
+def gate(data: Path, full: bool) -> Figures:
+    """The gate on constructed posts: seconds, memory, Great Expectations' share; `full`: a million rows, too."""
+    from expectations.bench import bench
+
+    return bench(full)
+
+
+def day(data: Path, full: bool) -> Figures:
+    """A day from land to rank against its size, the drill's posts varied; `full`: 100,000 posts and the chart, build/bench-day.png."""
+    from flows.bench_day import bench, chart
+
+    figures = bench(full)
+    Path("build").mkdir(exist_ok=True)
+    chart(figures, Path("build/bench-day.png"))
+    return figures
 
 
 BENCHES: dict[str, Callable[[Path, bool], Figures]] = {
@@ -61,4 +78,6 @@ BENCHES: dict[str, Callable[[Path, bool], Figures]] = {
     "transfer": transfer,
     "behaviour": behaviour,
     "crawl": crawl,
+    "gate": gate,
+    "day": day,
 }

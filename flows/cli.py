@@ -15,6 +15,7 @@ from flows.cli_label import label
 from flows.cli_models import models
 from flows.cli_quarantine import quarantine
 from flows.cli_sources import sources
+from flows.cli_tables import tables
 from flows.cli_train import train
 from flows.cli_validate import validate
 from flows.options import DRILL, SHARED, AsOf, Conf, Data, Tracking, prepare
@@ -24,6 +25,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 app.add_typer(train, name="train")
 app.add_typer(models, name="models")
 app.add_typer(label, name="label")
+app.add_typer(tables, name="tables")
 app.add_typer(sources, name="sources")
 app.add_typer(quarantine, name="quarantine")
 app.command()(backscore)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import polars as pl
 
-from crawlers.importers import Batch, Import
+from crawlers.imports.importers import Batch, Import
 from expectations.gate import StageStop, check
 from expectations.land import Landed, land
 from warehouse.schema import polars_schema

@@ -23,7 +23,7 @@ from warehouse.store import Warehouse
 from warehouse.watchlist import load_watchlist
 
 if TYPE_CHECKING:
-    from crawlers.importers import Import, Report
+    from crawlers.imports.importers import Import, Report
 
 SHARED_PARTS = ("hot_search", "boards", "text")  # what the folder of shared data is known by
 SHOWN = 5  # items of a preview
@@ -71,7 +71,7 @@ def is_shared(source: Path) -> bool:
 
 def shared(settings: Settings, data: Path, since: str | None, until: str | None) -> list[Imported]:
     """The shared real data, each row dated by the archive's own clock."""
-    from crawlers.archives import import_shared
+    from crawlers.imports.archives import import_shared
     from expectations.land import land
 
     watchlist = load_watchlist(settings.conf)
@@ -95,8 +95,8 @@ def export(settings: Settings, path: Path, wish: Wish) -> list[Imported]:
         raise ConfigProblem(
             "GUANCHAO_AUTHOR_SECRET is not set: authors cannot be turned into hashes; set it to a long random text and keep it"
         )
-    from crawlers.bundles import Skipped, files_in
-    from crawlers.importers import ImportProblem
+    from crawlers.imports.bundles import Skipped, files_in
+    from crawlers.imports.importers import ImportProblem
     from expectations.gate import StageStop
 
     out = list[Imported]()
@@ -117,7 +117,7 @@ def export(settings: Settings, path: Path, wish: Wish) -> list[Imported]:
 def _land_file(
     settings: Settings, file: Any, path: Path, wish: Wish, as_of: datetime, folder: Path, tell: Callable[[Import], None]
 ) -> Imported:
-    from crawlers.importers import read_export
+    from crawlers.imports.importers import read_export
     from flows import import_landing as landing
 
     warehouse = Warehouse(settings.warehouse, f"import-{as_of:%Y%m%dT%H%M%SZ}")
@@ -138,8 +138,8 @@ def _land_file(
 
 def preview(settings: Settings, path: Path, wish: Wish) -> list[Preview]:
     """What `export` would do with these files, read to their end; writes nothing outside a temporary folder."""
-    from crawlers.bundles import Skipped, files_in
-    from crawlers.importers import ImportProblem
+    from crawlers.imports.bundles import Skipped, files_in
+    from crawlers.imports.importers import ImportProblem
 
     out, kept = list[Preview](), set[str]()  # posts that earlier files of the bundle would have brought
     with tempfile.TemporaryDirectory(prefix="guanchao-") as scratch, _progress() as tell:
@@ -157,7 +157,7 @@ def preview(settings: Settings, path: Path, wish: Wish) -> list[Preview]:
 
 
 def _look_at(settings: Settings, file: Any, path: Path, wish: Wish, kept: set[str], tell: Callable[[Import], None]) -> Preview:
-    from crawlers.importers import read_export
+    from crawlers.imports.importers import read_export
     from flows.import_landing import posts_held
 
     in_tables = posts_held(Warehouse(settings.warehouse))
@@ -175,7 +175,7 @@ def _look_at(settings: Settings, file: Any, path: Path, wish: Wish, kept: set[st
 
 
 def _said(file: Any, wish: Wish, known: Callable[[set[str]], set[str]]) -> dict[str, Any]:
-    from crawlers.bundles import source_of
+    from crawlers.imports.bundles import source_of
 
     return {
         "source": source_of(file.name), "sheet": wish.sheet, "platform": wish.platform, "known": known, "arrived": wish.arrived,

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from briefing.twins import FORMULA
-from crawlers.headings import folded
-from crawlers.sheets import ImportProblem, open_sheet
+from crawlers.imports.headings import folded
+from crawlers.imports.sheets import ImportProblem, open_sheet
 from flows.label_writers import ID, ID_MARK, TEXT, WHY, WORDS
 from warehouse.vocabulary import LABEL_HEADS, QUEUE_REASONS
 

@@ -68,7 +68,14 @@ class Road:
 
     @property
     def warehouse(self) -> Warehouse:
-        return Warehouse(self.settings.warehouse, self.run_id)
+        """What a stage writes to it passes the gate."""
+        from expectations.door import Gated
+
+        return Gated(self.settings.warehouse, self.run_id, self.as_of, self.data_docs)
+
+    @property
+    def data_docs(self) -> Path:
+        return self.settings.published / "data_docs"
 
     @property
     def landing(self) -> Path:
@@ -204,7 +211,8 @@ def _frames(road: Road) -> Any:
     return Frames(
         warnings=road.made("warnings"), events=road.made("events"), forecasts=road.made("forecasts"), event_posts=road.made("event_posts"),
         posts=road.known("posts"), mentions=road.known("mentions"), scores=scores_in_force(road), observations=road.known("observations"),
-        coverage=road.made("coverage"), explanations=road.known("explanations").filter(pl.col("model_version") == version(SHIPPED)),
+        coverage=road.made("coverage"), checks=road.made("checks"),
+        explanations=road.known("explanations").filter(pl.col("model_version") == version(SHIPPED)),
     )  # fmt: skip
 
 
@@ -230,7 +238,7 @@ def publish(road: Road) -> int:
 
     frames = _frames(road)
     titles = {f"import:{name}": words for name, words in ARCHIVES.items()} | {card.id: card.title for card in road.cards()}
-    docs = road.settings.published / "data_docs" / "index.html"
+    docs = road.data_docs / "index.html"
     published = write(
         frames,
         load_playbook(road.playbook_file),

@@ -31,7 +31,8 @@ ADVICE = {
     "captcha": "the site takes us for a robot: ask less often (delay_s, cadence_minutes), wait a day, or run a bridge; we solve none",
     "blocked": "the site or its firewall refuses us: wait, ask less often, write to its owner (he has our contact), or use its feed",
     "robots_denied": "robots.txt forbids it: look for a feed, ask the owner, or, with his word in writing, `overrides: {robots: why}`",
-    "format_changed": "an answer came, but not what this kind reads: is it the list or feed itself? article: set options.css to the links",
+    "format_changed": "an answer came, but not what this kind reads; the line above says what was missing. Is it the list or feed itself, "
+    "and do the card's options name what is in it? docs/add-a-source.md has a table of what is seen and what to do",
     "error": "no usable answer: the line above says what happened. Is the address right, is it reached (`guanchao doctor --network`)?",
 }
 

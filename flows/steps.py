@@ -30,7 +30,7 @@ class Step:
 
 def foreseen() -> tuple[type[Exception], ...]:
     """Problems that say in one line what is wrong and how to mend it."""
-    from crawlers.importers import ImportProblem
+    from crawlers.imports.importers import ImportProblem
     from expectations.gate import StageStop
     from models.classifier.score import NoChampion
     from models.escalation.model import ModelProblem

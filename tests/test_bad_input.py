@@ -13,7 +13,7 @@ import openpyxl
 import polars as pl
 import pytest
 
-from crawlers.importers import ImportProblem
+from crawlers.imports.importers import ImportProblem
 from tests.whole_import import Imported, read_whole
 from warehouse.clock import parse_instant
 from warehouse.settings import ConfigProblem

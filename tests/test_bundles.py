@@ -11,10 +11,10 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from crawlers.bundles import Skipped, files_in
-from crawlers.importers import ImportProblem
-from crawlers.rows import Export
-from crawlers.sheets import open_sheet
+from crawlers.imports.bundles import Skipped, files_in
+from crawlers.imports.importers import ImportProblem
+from crawlers.imports.rows import Export
+from crawlers.imports.sheets import open_sheet
 
 CSV = "内容,发布时间\n岚湖一院排队,2026-03-09 21:05\n"
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from crawlers.columns import next_page, read_column
-from crawlers.pages import read_page
+from crawlers.article.columns import next_page, read_column
+from crawlers.article.pages import read_page
 from crawlers.reasons import NoReading
 from crawlers.times import Moment, read_time
 from warehouse.clock import SHANGHAI, shanghai

@@ -60,7 +60,11 @@ def test_sound_rows_pass_unchanged_and_say_nothing() -> None:
         ({"text": "锟斤拷锟斤拷医院"}, "mojibake", "text"),
         ({"text": "烫烫烫烫烫烫烫烫"}, "mojibake", "text"),
         ({"title": "岚湖\ufffd\ufffd医院"}, "mojibake", "title"),
-        ({"text": "等了三个小时\ufffd没有人管我们,大厅里全是人,问谁谁都说不知道"}, "mojibake", "text"),  # clean.py leaves none in a readable text
+        (
+            {"text": "等了三个小时\ufffd没有人管我们,大厅里全是人,问谁谁都说不知道"},
+            "mojibake",
+            "text",
+        ),  # clean.py leaves none in a readable text
         ({"published_at": datetime(1900, 1, 1, tzinfo=UTC)}, "too_old", "published_at"),
         ({"published_at": datetime(2100, 1, 1, tzinfo=UTC)}, "in_future", "published_at"),
         ({"first_seen_at": datetime(2100, 1, 1, tzinfo=UTC)}, "in_future", "first_seen_at"),

@@ -14,8 +14,8 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from crawlers import importers
-from crawlers.importers import ImportProblem
+from crawlers.imports import importers
+from crawlers.imports.importers import ImportProblem
 from expectations.gate import StageStop
 from flows import imports
 from flows.cli import app
@@ -96,7 +96,7 @@ def test_a_file_the_gate_does_not_believe_leaves_nothing(settings: Settings, tmp
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from crawlers import importers
+from crawlers.imports import importers
 from flows import import_landing, imports
 from flows.options import DRILL
 from warehouse.settings import load_settings

@@ -13,8 +13,8 @@ from pathlib import Path
 import openpyxl
 import polars as pl
 
-from crawlers.bundles import Skipped, files_in
-from crawlers.importers import ImportProblem, read_export
+from crawlers.imports.bundles import Skipped, files_in
+from crawlers.imports.importers import ImportProblem, read_export
 from tests.media_crawler import row_of
 from tests.test_recordings import CARDS, LANHU, NOW, nghuyong
 

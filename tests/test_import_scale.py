@@ -21,7 +21,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 import psutil
-from crawlers import importers
+from crawlers.imports import importers
 from flows.import_landing import stage
 from warehouse.watchlist import Hospital, Watchlist
 importers.BATCH = 2_000

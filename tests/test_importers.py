@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from crawlers.addresses import post_id, weibo_mid
-from crawlers.archives import board, hospital_posts, hot_search, import_shared
+from crawlers.imports.archives import board, hospital_posts, hot_search, import_shared
 from tests.whole_import import Imported, read_whole
 from warehouse.clock import parse_instant
 from warehouse.schema import polars_schema

@@ -32,10 +32,10 @@ from crawlers.landing import Landing
 from crawlers.letters import Letter, read_letter, read_list
 from crawlers.memory import Memory, remember
 from crawlers.reasons import NoReading
-from crawlers.replica import Replica
-from crawlers.replica_sites import mid
+from crawlers.replica.boards_and_bridges import mid
+from crawlers.replica.scenario import SCENARIOS, Scenario, load_scenario
+from crawlers.replica.site import Replica
 from crawlers.run import Errand, crawl, crawl_together, read_landing
-from crawlers.scenario import SCENARIOS, Scenario, load_scenario
 from crawlers.spiders import SPIDERS
 from crawlers.spiders._job import Job
 from crawlers.webarchive import Page, Record, files_of, read_records
@@ -371,7 +371,9 @@ def test_a_killed_back_fill_goes_on_without_losing_or_doubling(conf: Path, tmp_p
     crawl(one, landing, conf, Clock(NOW, speed=0), timeout_s=60)
     assert read_landing(landing)[0].height == 15
     (landing / "ccnews" / "done.json").unlink()
-    warc(tmp_path / "w" / "a.warc.gz", many)
+    warc(tmp_path / "w" / "rest", many[15:])
+    whole = (tmp_path / "w" / "a.warc.gz").read_bytes() + (tmp_path / "w" / "rest").read_bytes()
+    (tmp_path / "w" / "a.warc.gz").write_bytes(whole)  # the same file, further on
     crawl(one, landing, conf, Clock(NOW, speed=0), timeout_s=60)
     items, fetches = read_landing(landing)
     assert sorted(items["url"]) == sorted(url for url, *_ in many)

@@ -125,7 +125,7 @@ def test_bad_input_of_every_kind_is_set_aside_and_the_rest_lands(tmp_path: Path)
         ("observations", "duplicate", 1), ("posts", "duplicate", 1), ("posts", "in_future", 1), ("posts", "missing", 3),
         ("posts", "mojibake", 1), ("posts", "too_long", 1), ("posts", "too_old", 1),
     ]  # fmt: skip
-    assert {finding.severity for finding in landed.findings} == {"warn"}
+    assert {finding.verdict for finding in landed.findings} == {"warn"}
 
 
 def test_a_bad_count_costs_the_observation_not_the_post(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from crawlers.replica import Replica
+from crawlers.replica.site import Replica
 from flows.drill import SCENARIOS
 from warehouse.settings import PROJECT
 from warehouse.store import Warehouse

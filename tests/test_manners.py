@@ -7,7 +7,7 @@ import threading
 import time
 import zlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import brotli
+import brotli  # type: ignore[import-untyped]
 import polars as pl
 import pytest
 import yaml
@@ -46,7 +46,7 @@ Route = Answer | Callable[["Handler"], None]
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    routes: dict[str, Route]
+    routes: Mapping[str, Route]
     asked: Counter[str]
     times: list[float]
 
@@ -74,9 +74,9 @@ class Handler(BaseHTTPRequestHandler):
 class Site:
     """A server of its own, so that its robots.txt is its own."""
 
-    def __init__(self, routes: dict[str, Route], robots: Route = (404, {}, b""), address: tuple[str, int] = ("127.0.0.1", 0)) -> None:
+    def __init__(self, routes: Mapping[str, Route], robots: Route = (404, {}, b""), address: tuple[str, int] = ("127.0.0.1", 0)) -> None:
         self.asked, self.times = Counter[str](), list[float]()
-        told = {"/feed.xml": (200, {}, FEED), "/robots.txt": robots, **routes}
+        told: dict[str, Route] = {"/feed.xml": (200, {}, FEED), "/robots.txt": robots, **routes}
         kind = type("Here", (Handler,), {"routes": told, "asked": self.asked, "times": self.times})
         self.server = ThreadingHTTPServer(address, kind)
         self.server.daemon_threads = True

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from crawlers.addresses import post_id
-from crawlers.bundles import Skipped, files_in, source_of
-from crawlers.importers import ImportProblem
+from crawlers.imports.bundles import Skipped, files_in, source_of
+from crawlers.imports.importers import ImportProblem
 from crawlers.items import Item
 from tests.media_crawler import COMMENTS, NOTE, OURS, POSTS, REPLY, row_of, write_folder, write_rows
 from tests.whole_import import Imported, read_whole

@@ -6,8 +6,8 @@ from datetime import datetime
 
 import pytest
 
+from crawlers.article.pages import read_page
 from crawlers.items import Reading
-from crawlers.pages import read_page
 from crawlers.reasons import NoReading
 from crawlers.times import Moment
 from warehouse.clock import SHANGHAI, shanghai

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from crawlers.addresses import post_id
-from crawlers.bundles import Skipped, files_in
-from crawlers.importers import ImportProblem, read_export
+from crawlers.imports.bundles import Skipped, files_in
+from crawlers.imports.importers import ImportProblem, read_export
 from tests.whole_import import Imported, read_whole
 from warehouse.clock import parse_instant
 from warehouse.watchlist import Hospital, Watchlist

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crawlers.bench.redaction_set import build, measure
 from crawlers.redact import personal_spans, redact
-from crawlers.redaction_set import build, measure
 
 
 @pytest.mark.parametrize("part", ["tuning", "held_out"])
@@ -36,9 +36,9 @@ def test_precision_and_recall(part: str) -> None:
 
 
 def test_a_measure_that_misses_or_invents_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("crawlers.redaction_set.personal_spans", lambda text: [(0, 2)])
+    monkeypatch.setattr("crawlers.bench.redaction_set.personal_spans", lambda text: [(0, 2)])
     assert measure("held_out")["precision"] < 0.1
-    monkeypatch.setattr("crawlers.redaction_set.personal_spans", lambda text: [])
+    monkeypatch.setattr("crawlers.bench.redaction_set.personal_spans", lambda text: [])
     assert measure("held_out")["recall"] == 0.0
 
 

@@ -20,8 +20,8 @@ import lxml.html
 import pytest
 
 from crawlers.card import load_cards, load_contact
-from crawlers.replica import ERRORS, Replica
-from crawlers.scenario import SCENARIOS, Scenario, load_scenario
+from crawlers.replica.scenario import SCENARIOS, Scenario, load_scenario
+from crawlers.replica.site import ERRORS, Replica
 from warehouse.clock import parse_instant
 from warehouse.settings import PROJECT, ConfigProblem, load_settings
 from warehouse.vocabulary import AUTHOR_KINDS, CATEGORIES, FETCH_REASONS, SENTIMENTS

@@ -159,7 +159,8 @@ def test_every_reason_but_ok_has_advice() -> None:
 # list
 
 
-def test_list_shows_how_each_fares(conf: Path, tmp_path: Path) -> None:
+def test_list_shows_how_each_fares(conf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flows.terminal.console.width", 200)
     code, said = guanchao("list", "--conf", str(conf))
     assert code == 0
     assert said.count("never asked") == 7
@@ -189,6 +190,15 @@ def test_list_shows_how_each_fares(conf: Path, tmp_path: Path) -> None:
     assert "never" in lines["gone"]
     assert "never asked" in lines["denied"]
     assert "│ off │" in lines["gone"]
+
+
+def test_a_narrow_list_keeps_a_card_to_a_line(conf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flows.terminal.console.width", 80)  # made once, at its import: COLUMNS comes too late
+    said = guanchao("list", "--conf", str(conf))[1].splitlines()
+    rows = [line for line in said if line.startswith("│")]
+    assert [line.count("never asked") for line in rows] == [1] * 7
+    assert all(len(line) <= 80 for line in rows)
+    assert any("overrides robots: the owner said so in writing" in line for line in said)
 
 
 # add

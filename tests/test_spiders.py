@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from crawlers.addresses import post_id
+from crawlers.article.pages import read_page
 from crawlers.card import Card, load_cards, load_contact
 from crawlers.clean import decode, plain
 from crawlers.feeds import read_feed
 from crawlers.items import Item, Origin, Reading, make_item
-from crawlers.pages import read_page
 from crawlers.reasons import NoReading, judge
 from warehouse.clock import SHANGHAI, shanghai
 from warehouse.schema import TABLES

@@ -238,13 +238,102 @@ def rewrite(path: Path, change: dict[bytes, bytes]) -> None:
 
 def test_a_word_changed_in_the_archive_is_found_and_its_neighbours_are_not_blamed(warehouse: Warehouse) -> None:
     file = warehouse.root / "warc" / "feed.warc.gz"
-    rewrite(file, {b"application/json": b"aaaaaaaaaaaaaaaa"})  # the transport's words are not the answer
-    assert trace(warehouse, "e1").is_intact
-    rewrite(file, {BODIES[1]: BODIES[1].replace("第 1 页".encode(), "第 9 页".encode())})
+    rewrite(file, {BODIES[1]: BODIES[1].replace("医院".encode(), "医医".encode())})
     walked = trace(warehouse, "e1")
     assert {record.id: record.state for record in walked.home.records()} == {"f0": "intact", "f1": "tampered"}
     assert not walked.is_intact
-    assert "已被改动" in trace(warehouse, "f1").home.records()[0].detail
+    assert "已被改动 (body differs" in trace(warehouse, "f1").home.records()[0].detail
+
+
+def test_headers_are_evidence_too_and_a_record_of_another_address_does_not_pass(warehouse: Warehouse) -> None:
+    file = warehouse.root / "warc" / "feed.warc.gz"
+    rewrite(file, {b"application/json": b"aaaaaaaaaaaaaaaa"})
+    assert "headers differ" in trace(warehouse, "f0").records[0].detail
+    other = {"source": "feed", "url": "https://example.invalid/other", "fetched_at": AS_OF, "reason": "ok", "bytes_n": 1, "items_n": 1}
+    place = {"sha256": hashlib.sha256(BODIES[0]).hexdigest(), "warc_file": "warc/feed.warc.gz", "warc_offset": 0}
+    warehouse.add("fetches", frame("fetches", [{"fetch_id": "other", **other, **place}]))
+    assert trace(warehouse, "other").records[0].state == "tampered"
+
+
+def test_raw_bytes_walk_to_every_warning_by_their_hash_or_their_place(warehouse: Warehouse) -> None:
+    offset = warehouse.read("fetches").filter(fetch_id="f1")["warc_offset"][0]
+    file = warehouse.root / "warc" / "feed.warc.gz"
+    onward = ("fetch", "f1", [("post", "p1", [("event", "e1", [("warning", "w1")])])])
+    for id in (hashlib.sha256(BODIES[1]).hexdigest(), f"warc/feed.warc.gz@{offset}", f"{file}:{offset}"):
+        walked = trace(warehouse, id)
+        assert walked.forward is not None
+        assert shown(walked.forward) == ("bytes", id, [onward])
+        assert shown(walked.home) == ("bytes", id, [("fetch", "f1", [("record", "f1")])])
+        assert walked.is_intact
+    for id in ("0" * 64, f"warc/feed.warc.gz@{offset + 1}"):
+        with pytest.raises(TraceProblem):
+            trace(warehouse, id)
+
+
+def test_a_post_is_behind_those_warnings_only_that_knew_it(warehouse: Warehouse) -> None:
+    """p1 joined the event on the second day: a warning of the first day alone does not stand on it."""
+    early = (
+        warehouse.read("warnings")
+        .filter(as_of=AS_OF)
+        .drop("run_id", "day_on")
+        .with_columns(warning_id=pl.lit("w0"), rank=pl.lit(2, pl.Int64))
+    )
+    both = pl.concat([warehouse.read("warnings").filter(as_of=AS_OF).drop("run_id", "day_on"), early])
+    warehouse.replace("warnings", both, AS_OF)
+    found = {post: [warning.id for warning in _forward(warehouse, post).children[0].children] for post in ("p0", "p1")}
+    assert found == {"p0": ["w0", "w1"], "p1": ["w1"]}
+
+
+def _forward(warehouse: Warehouse, id: str) -> Node:
+    walked = trace(warehouse, id).forward
+    assert walked is not None
+    return walked
+
+
+def test_an_answer_that_only_brought_new_counts_leads_on_to_the_warnings_too(warehouse: Warehouse) -> None:
+    seen = {"post_id": "p0", "observed_at": AS_OF, "likes_n": 5, "fetch_id": "f2"}
+    warehouse.add("observations", frame("observations", [seen]))
+    posts = _forward(warehouse, "f2").children
+    assert [post.id for post in posts] == ["p2", "p0"]
+    assert posts[1].detail.endswith("only counts read here")
+    assert [warning.id for event in posts[1].children for warning in event.children] == ["w1"]
+
+
+def test_every_step_names_the_run_that_wrote_it(warehouse: Warehouse) -> None:
+    def details(node: Node) -> list[str]:
+        own = [] if node.label in ("record", "forecast") else [node.detail]
+        return own + [one for child in node.children for one in details(child)]
+
+    walked = trace(warehouse, "w1")
+    assert all(said.endswith("run by-hand") for said in details(walked.home))
+
+
+@pytest.mark.parametrize(("harm", "code", "says"), [(None, 0, "intact: "), ("医院", 1, "tampered: "), ("gone", 1, "missing: ")])
+def test_verify_says_one_word_and_its_exit_code(
+    warehouse: Warehouse, harm: str | None, code: int, says: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from typer.testing import CliRunner
+
+    from flows.cli import app
+
+    root = tmp_path / "root"
+    (root / "archive").mkdir(parents=True)
+    for place in warehouse.root.iterdir():
+        if place != root:
+            place.rename(root / "archive" / place.name if place.name == "warc" else root / place.name)
+    (root / "warehouse").mkdir()
+    for place in root.iterdir():
+        if place.name not in ("archive", "warehouse"):
+            place.rename(root / "warehouse" / place.name)
+    file = root / "archive" / "warc" / "feed.warc.gz"
+    if harm == "gone":
+        file.unlink()
+    elif harm:
+        rewrite(file, {BODIES[1]: BODIES[1].replace(harm.encode(), "医医".encode())})
+    monkeypatch.setenv("GUANCHAO_ROOT", str(root))
+    done = CliRunner().invoke(app, ["trace", "e1", "--verify"])
+    assert done.exit_code == code, done.output
+    assert says in done.output
 
 
 @pytest.mark.parametrize("keep", [0.0, 0.5, 0.9])

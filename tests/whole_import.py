@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from crawlers.importers import Reject, Report, read_export
+from crawlers.imports.importers import Reject, Report, read_export
 
 REJECTS = pl.Schema({"row_n": pl.Int64(), "column": pl.String(), "reason": pl.String(), "row": pl.String()})
 

@@ -1,7 +1,7 @@
 """微信公众号 as Sogou and WeChat show them: article and account search, a front page, an account's history, an article (SOURCES §2.8).
 
 An article's id is biz:mid:idx; where an address with `signature` hides it (and dies within hours), Sogou's number of the article.
-Accounts are known by name: articles and feeds give nothing else. The article's page itself is read by crawlers.pages.
+Accounts are known by name: articles and feeds give nothing else. The article's page itself is read by crawlers.article.pages.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from urllib.parse import urljoin
 import lxml.etree
 import lxml.html
 
+from crawlers.article.pages import read_page
 from crawlers.clean import decode
 from crawlers.items import Reading
-from crawlers.pages import read_page
 from crawlers.parsers.markup import first_text, inner, page_of, text_of
 from crawlers.parsers.payload import each, embedded, find, ident, ident_or_none, load_text, need, need_list, once, said, unread, words
 from crawlers.reasons import NoReading

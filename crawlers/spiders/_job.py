@@ -19,7 +19,8 @@ from crawlers.reasons import Verdict
 from warehouse.clock import Clock
 from warehouse.watchlist import Watchlist
 
-UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, lxml.etree.LxmlError)  # what parsing an unforeseen structure raises
+# what parsing an unforeseen structure raises; RecursionError: brackets ten thousand deep
+UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, RecursionError, lxml.etree.LxmlError)
 COLLAPSE_N = 8  # items of this crawl; fewer may lack a field by chance
 USUALLY, COLLAPSED = 0.8, 0.1  # a field that so many of the source's posts have, and so few of this crawl's, is no longer found
 

@@ -19,7 +19,7 @@ from scrapy.http import Response
 
 from crawlers.card import Card
 from crawlers.feeds import ARTICLE_PLATFORMS
-from crawlers.headings import platform_of
+from crawlers.imports.headings import platform_of
 from crawlers.items import Reading
 from crawlers.parsers.payload import each, find, listed, load, need, need_list, said, words
 from crawlers.reasons import NoReading

@@ -13,8 +13,8 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from crawlers import replica_pages as pages
-from crawlers.scenario import Post, Scenario
+from crawlers.replica import pages
+from crawlers.replica.scenario import Post, Scenario
 from warehouse.clock import shanghai
 
 COOKIE = "wzws_sid=constructed"

@@ -14,8 +14,8 @@ from typing import Any
 
 import yaml
 
+from crawlers.bench.redaction_numbers import ALIKE, PERSONAL
 from crawlers.redact import personal_spans
-from crawlers.redaction_numbers import ALIKE, PERSONAL
 
 SENTENCES = Path(__file__).with_name("redaction_set.yml")
 EACH = 8  # texts made of one sentence

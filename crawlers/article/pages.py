@@ -11,10 +11,10 @@ from datetime import datetime
 from itertools import pairwise
 from urllib.parse import urlsplit
 
-from crawlers.article_body import article_body
-from crawlers.article_times import published
+from crawlers.article.body import article_body
+from crawlers.article.page_parts import Line, Page, one_line, take_apart
+from crawlers.article.page_times import published
 from crawlers.items import Reading
-from crawlers.page_parts import Line, Page, one_line, take_apart
 from crawlers.reasons import NoReading
 from crawlers.times import UNKNOWN, Moment
 

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 from crawlers.addresses import native_id, stable_id, weibo_mid
-from crawlers.headings import fields_of, is_of_comments
+from crawlers.imports.headings import fields_of, is_of_comments
 
 _ROUNDED = re.compile(r"\d(?:\.\d+)?[eE]\+?\d+")  # what Excel makes of a long id
 _ZHIHU_KINDS = {"answer": "answer", "article": "p", "question": "question"}

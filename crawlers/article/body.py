@@ -13,7 +13,7 @@ from typing import TypeAlias
 import lxml.etree
 import lxml.html
 
-from crawlers.page_parts import lines_of
+from crawlers.article.page_parts import lines_of
 
 SHARE_OF_MAIN = 0.75  # of the prose around it: a block that holds less is only a part of the article
 SHARE_OF_NAMED_MAIN = 0.9  # the same inside a block that is named as the article

@@ -20,7 +20,7 @@ import yaml
 from warehouse.clock import SHANGHAI, parse_instant
 from warehouse.settings import ConfigProblem
 
-SCENARIOS = Path(__file__).with_name("scenario")
+SCENARIOS = Path(__file__).parents[1] / "scenario"
 AWAKE = (3, 2, 1, 1, 1, 2, 5, 8, 9, 9, 9, 9, 9, 8, 7, 7, 8, 8, 9, 10, 12, 12, 10, 6)  # how much is written, by hour of the day
 SLOT = re.compile(r"\{(\w+|\d+-\d+)\}")
 BREAK = " || "  # between a headline and its text

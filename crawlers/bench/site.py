@@ -1,6 +1,6 @@
 """A loopback site for `bench crawl`, in a process of its own so that it shares no interpreter with what is measured.
 
-`python -m crawlers.bench_site <folder>` serves the folder's index.json: path -> {file, status, headers}; prints its address.
+`python -m crawlers.bench.site <folder>` serves the folder's index.json: path -> {file, status, headers}; prints its address.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Pages:
     @contextmanager
     def served(self) -> Iterator[str]:
         (self.folder / "index.json").write_text(json.dumps(self._index), encoding="utf-8")
-        site = subprocess.Popen([sys.executable, "-m", "crawlers.bench_site", str(self.folder)], stdout=subprocess.PIPE, text=True)
+        site = subprocess.Popen([sys.executable, "-m", "crawlers.bench.site", str(self.folder)], stdout=subprocess.PIPE, text=True)
         try:
             assert site.stdout is not None
             yield site.stdout.readline().strip()

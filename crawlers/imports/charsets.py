@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 
-from crawlers.rows import Export, ImportProblem
+from crawlers.imports.rows import Export, ImportProblem
 
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # what Excel calls Unicode text
 LONGEST_LINE = 2_000_000  # bytes; our longest text is 50,000 characters, so a longer line is not a row

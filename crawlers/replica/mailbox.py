@@ -7,9 +7,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from html import escape
 
-from crawlers import replica_pages as pages
-from crawlers.replica_sites import COOKIE, JSON, Answer, Asked, intercepted, not_found, said
-from crawlers.scenario import Post, Scenario
+from crawlers.replica import pages
+from crawlers.replica.boards_and_bridges import COOKIE, JSON, Answer, Asked, intercepted, not_found, said
+from crawlers.replica.scenario import Post, Scenario
 from warehouse.clock import shanghai
 
 ANSWERED_AFTER = timedelta(days=3)

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-from crawlers.headings import fields_of, recognised
-from crawlers.rows import TORN, Export, ImportProblem, Row, Sheet, listed, one_line, whole
+from crawlers.imports.headings import fields_of, recognised
+from crawlers.imports.rows import TORN, Export, ImportProblem, Row, Sheet, listed, one_line, whole
 
 HEADER_WITHIN = 10  # vendors put a title and a date above the header
 MOST_ROWS = 1_048_576  # Excel's own

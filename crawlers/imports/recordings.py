@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from crawlers.imports.rows import Export, ImportProblem, one_line
+from crawlers.imports.sheets import head_of, open_sheet
 from crawlers.items import Reading
-from crawlers.rows import Export, ImportProblem, one_line
-from crawlers.sheets import head_of, open_sheet
 from crawlers.times import Moment, read_time
 
 LARGEST = 8 << 20  # bytes; no platform answers more at once, and a parser holds the whole answer

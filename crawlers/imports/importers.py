@@ -17,12 +17,12 @@ from typing import NamedTuple
 import polars as pl
 
 from crawlers.addresses import stable_id
-from crawlers.headings import fields_of
+from crawlers.imports.headings import fields_of
+from crawlers.imports.recordings import Recorded, Recording, recording_in
+from crawlers.imports.row_reader import Reject, Report, RowReader
+from crawlers.imports.rows import Export, ImportProblem, Known, Row, Sheet
+from crawlers.imports.sheets import open_sheet
 from crawlers.items import Fetch, Item, Origin
-from crawlers.recordings import Recorded, Recording, recording_in
-from crawlers.row_reader import Reject, Report, RowReader
-from crawlers.rows import Export, ImportProblem, Known, Row, Sheet
-from crawlers.sheets import open_sheet
 from warehouse.schema import polars_schema
 from warehouse.vocabulary import PLATFORMS
 from warehouse.watchlist import Watchlist

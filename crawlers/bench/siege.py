@@ -17,8 +17,8 @@ from typing import Any
 
 import polars as pl
 
-from crawlers.bench_fuzz import hostile, seeds
-from crawlers.bench_site import Pages
+from crawlers.bench.fuzz import hostile, seeds
+from crawlers.bench.site import Pages
 from crawlers.card import Card
 from crawlers.parsers import recognise
 from crawlers.run import crawl, read_landing

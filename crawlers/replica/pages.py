@@ -15,7 +15,7 @@ from random import Random
 from typing import Any
 from urllib.parse import quote
 
-from crawlers.scenario import Post, Scenario
+from crawlers.replica.scenario import Post, Scenario
 from warehouse.clock import SHANGHAI, shanghai
 
 HOST = "lanhu.example"

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from crawlers.page_parts import Line, Page
+from crawlers.article.page_parts import Line, Page
 from crawlers.times import SKEW, UNKNOWN, Moment, read_time
 from warehouse.clock import SHANGHAI, shanghai
 

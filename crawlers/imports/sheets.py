@@ -12,11 +12,11 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, count, islice
 from pathlib import Path
 
-from crawlers.charsets import LONGEST_LINE, UTF_16, encoding_of
-from crawlers.headings import ACCEPTED, fields_of, is_of_accounts, recognised
-from crawlers.json_rows import json_lines, json_list, json_objects
-from crawlers.rows import TORN, Export, ImportProblem, Row, Sheet, listed, row_of, whole
-from crawlers.workbooks import HEADER_WITHIN, header, is_workbook, make_row, named, read_workbook
+from crawlers.imports.charsets import LONGEST_LINE, UTF_16, encoding_of
+from crawlers.imports.headings import ACCEPTED, fields_of, is_of_accounts, recognised
+from crawlers.imports.json_rows import json_lines, json_list, json_objects
+from crawlers.imports.rows import TORN, Export, ImportProblem, Row, Sheet, listed, row_of, whole
+from crawlers.imports.workbooks import HEADER_WITHIN, header, is_workbook, make_row, named, read_workbook
 
 __all__ = ["Export", "ImportProblem", "Row", "Sheet", "head_of", "open_sheet"]
 

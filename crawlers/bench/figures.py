@@ -11,12 +11,12 @@ from typing import Any
 
 import polars as pl
 
-from crawlers.bench_pages import right
-from crawlers.bench_race import race
-from crawlers.bench_siege import kills, siege
+from crawlers.bench.race import race
+from crawlers.bench.real_pages import right
+from crawlers.bench.redaction_set import measure
+from crawlers.bench.siege import kills, siege
 from crawlers.parsers import read_payload
 from crawlers.reasons import NoReading
-from crawlers.redaction_set import measure
 from warehouse.settings import PROJECT
 
 Figures = dict[str, dict[str, Any]]

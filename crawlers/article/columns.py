@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -24,6 +24,12 @@ ARTICLE = r"\.s?html?(?:\?|$)|\d{5,}"
 ROW_DEPTH = 4  # a date stands at most so many tags above its link
 LONGEST_ROW = 400  # characters of a row without its link: a teaser and a date
 _NEXT = re.compile(r"\W*(?:下一?页|后一?页|next(?:\s*page)?)\W*|[>»›]{1,2}", re.IGNORECASE)
+_TURNS = re.compile(
+    r"\W*(?:首页|上一?页|前一?页|下一?页|后一?页|[尾末]页|最后一页|first|prev(?:ious)?(?:\s*page)?|next(?:\s*page)?|last)\W*|[<>«»‹›]{1,2}",
+    re.I,
+)
+_NUMBER = re.compile(r"\W*第?\s*\d{1,4}\s*页?\W*")
+_SHOWN = 12  # of the names found in a JSON list, a sentence for the engineer shows so many
 _PAGER = re.compile(r"""createPageHTML\(\s*["']?(\d+)["']?\s*,\s*["']?(\d+)["']?\s*,\s*["']([\w./-]+)["']\s*,\s*["'](\w+)["']""")  # TRS
 _NUMBERED = re.compile(
     r"^(?P<head>.*?(?:[?&](?:page|p|pageno|pageindex|currpage)=|(?:index|list|page|default)[_-]?))(?P<n>\d*)(?P<tail>\.\w+|&.*|)$", re.I
@@ -44,14 +50,20 @@ _SHORT = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Link:
+    """`said`: its words on an HTML list."""
+
     url: str
     listed: Moment
+    said: str = ""
 
 
 def read_column(text: str, url: str, options: dict[str, Any], is_home: Callable[[str], bool], base: datetime) -> list[Link]:
     """Links on the card's hosts in the list's order, once each. `options`: the card's css, match, json. NoReading if json finds no list."""
     css = options.get("css")
-    found = _from_json(text, url, options["json"], base) if "json" in options else _from_html(text, url, css or "a", base)
+    if "json" in options:
+        found = list(_from_json(text, url, options["json"], base))
+    else:
+        found = _articles(list(_from_html(text, url, css or "a", base)), next_page(text, url))
     wanted = re.compile(options.get("match", "" if css or "json" in options else ARTICLE))
     here = _place(url)
     pages = (here[0],) if here else ()  # the list's own pages are no articles
@@ -60,12 +72,25 @@ def read_column(text: str, url: str, options: dict[str, Any], is_home: Callable[
     return list({canonical_url(link.url): link for link in reversed(own)}.values())[::-1]
 
 
+def _articles(links: list[Link], next_url: str | None) -> list[Link]:
+    """Without those that turn the list's pages. A bare number does so beside titles, or where it leads to an address like the next page's:
+    list/16.htm."""
+    kept = [link for link in links if link.url != next_url and not _TURNS.fullmatch(link.said)]
+    titled = [link for link in kept if not _NUMBER.fullmatch(link.said)]
+    of_pages = _shape(next_url or "")
+    return [link for link in kept if not _NUMBER.fullmatch(link.said) or not (titled or _shape(link.url) == of_pages)]
+
+
+def _shape(url: str) -> str:
+    return re.sub(r"\d+", "0", url)
+
+
 def _from_html(text: str, url: str, css: str, base: datetime) -> Iterator[Link]:
     page = html_tree(text)
     page.make_links_absolute(url, resolve_base_href=True, handle_failures="ignore")
     for node in page.cssselect(css):
         if href := str(node.get("href") or "").strip():
-            yield Link(href, _beside(node, base))
+            yield Link(href, _beside(node, base), str(node.text_content()).strip())
 
 
 def _beside(link: lxml.html.HtmlElement, base: datetime) -> Moment:
@@ -100,15 +125,50 @@ def _from_json(text: str, url: str, names: dict[str, str], base: datetime) -> It
         data, _ = json.JSONDecoder(strict=False).raw_decode(text[start.start() :] if start else "")
     except (ValueError, RecursionError) as problem:
         raise NoReading("format_changed", f"options.json: no JSON in the answer: {problem}") from None
-    for name in filter(None, str(names.get("list", "")).split(".")):
-        data = data.get(name) if isinstance(data, dict) else None
-    if not isinstance(data, list):
-        raise NoReading("format_changed", f"options.json: no list under {names.get('list') or 'the top'}")
-    if not data:
+    rows, path = _list_at(data, names.get("list", "")), names.get("list") or "the top"
+    entries = list(_flat(rows))
+    if not entries and any(row != [] for row in rows):
+        raise NoReading("format_changed", f"options.json: the rows of {path} have no fields: {rows[0]!r:.80}")
+    if not entries:
         raise NoReading("empty_confirmed", "the list holds no entry")
-    for entry in _flat(data):
-        if address := entry.get(names.get("url", "url")):
-            yield Link(urljoin(url, str(address).strip()), read_time(entry.get(names.get("time", "time")), base))
+    if not any(_field(entry, names.get("url", "url")) for entry in entries):
+        fields = dict.fromkeys(name for entry in entries[:20] for name in entry)
+        raise NoReading("format_changed", f"options.json: no row of {path} has {names.get('url', 'url')}; its fields: {_listed(fields)}")
+    for entry in entries:
+        if address := _field(entry, names.get("url", "url")):
+            yield Link(urljoin(url, str(address).strip()), read_time(_field(entry, names.get("time", "time")), base))
+
+
+def _field(entry: dict[str, Any], name: str) -> Any:
+    """What an entry calls `name`; dots walk down."""
+    if name in entry or "." not in name:
+        return entry.get(name)
+    first, rest = name.split(".", 1)
+    below = entry.get(first)
+    return _field(below, rest) if isinstance(below, dict) else None
+
+
+def _list_at(data: Any, path: str) -> list[Any]:
+    """The list under a dotted path. NoReading says where the path ends, and what is there."""
+    walked: list[str] = []
+    for name in filter(None, path.split(".")):
+        if not isinstance(data, dict) or name not in data:
+            raise NoReading("format_changed", f"options.json: no list under {path}: {_inventory(data, walked)}")
+        data = data[name]
+        walked.append(name)
+    if not isinstance(data, list):
+        raise NoReading("format_changed", f"options.json: no list under {path or 'the top'}: {_inventory(data, walked)}")
+    return data
+
+
+def _inventory(data: Any, walked: list[str]) -> str:
+    place = ".".join(walked) or "the top"
+    return f"{place} holds {_listed(data)}" if isinstance(data, dict) else f"{place} is no list but {type(data).__name__}"
+
+
+def _listed(names: Iterable[str]) -> str:
+    said = [name[:40] for name in names]
+    return ", ".join(said[:_SHOWN]) + (f" and {len(said) - _SHOWN} more" if len(said) > _SHOWN else "") if said else "nothing"
 
 
 def _flat(entries: list[Any]) -> Iterator[dict[str, Any]]:

@@ -17,11 +17,10 @@ from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from crawlers import replica_mailbox as mailbox
-from crawlers import replica_pages as pages
-from crawlers import replica_sites as sites
-from crawlers.replica_sites import COOKIE, HTML, JSON, XML, Answer, Asked, Site, intercepted, not_found, too_hasty
-from crawlers.scenario import SCENARIOS, Scenario, load_scenario
+from crawlers.replica import boards_and_bridges as sites
+from crawlers.replica import mailbox, pages
+from crawlers.replica.boards_and_bridges import COOKIE, HTML, JSON, XML, Answer, Asked, Site, intercepted, not_found, too_hasty
+from crawlers.replica.scenario import SCENARIOS, Scenario, load_scenario
 from warehouse.clock import parse_instant
 
 MOST_IN_A_FEED = 300

@@ -13,9 +13,9 @@ from collections import Counter
 from datetime import datetime
 from pathlib import Path
 
+from crawlers.article.pages import read_page
 from crawlers.clean import decode
 from crawlers.items import Reading
-from crawlers.pages import read_page
 from crawlers.times import Moment
 from warehouse.clock import SHANGHAI, shanghai
 from warehouse.settings import PROJECT

@@ -15,11 +15,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from crawlers.bench_site import Pages
+from crawlers.bench.site import Pages
 from crawlers.card import Card
-from crawlers.replica_pages import article_page, rsshub
+from crawlers.replica.pages import article_page, rsshub
+from crawlers.replica.scenario import SCENARIOS, load_scenario
 from crawlers.run import crawl, read_landing
-from crawlers.scenario import SCENARIOS, load_scenario
 from warehouse.clock import Clock
 
 NOW = datetime(2026, 3, 10, 0, 30, tzinfo=UTC)
@@ -77,7 +77,7 @@ def _ours(kind: str, urls: list[str], conf: Path, landing: Path) -> float:
 def _bare(rival: str, urls: list[str], work: Path) -> float:
     (work / "urls.json").write_text(json.dumps(urls))
     done = subprocess.run(
-        [sys.executable, "-m", "crawlers.bench_race", rival, str(work / "urls.json")], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "crawlers.bench.race", rival, str(work / "urls.json")], capture_output=True, text=True, check=True
     )
     return float(done.stdout.strip().splitlines()[-1])
 

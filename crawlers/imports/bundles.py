@@ -17,9 +17,9 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
-from crawlers.rows import TORN, Export, ImportProblem, one_line
-from crawlers.sheets import GZIP, ZIP, head_of
-from crawlers.workbooks import MOST_RATIO, RATIO_COUNTS_FROM, is_bomb, is_workbook
+from crawlers.imports.rows import TORN, Export, ImportProblem, one_line
+from crawlers.imports.sheets import GZIP, ZIP, head_of
+from crawlers.imports.workbooks import MOST_RATIO, RATIO_COUNTS_FROM, is_bomb, is_workbook
 from warehouse.clock import SHANGHAI
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ import polars as pl
 
 from crawlers.addresses import stable_id
 from crawlers.clean import mended
+from crawlers.imports.sheets import ImportProblem
 from crawlers.redact import redact
-from crawlers.sheets import ImportProblem
 from warehouse.schema import AT, polars_schema
 from warehouse.watchlist import Watchlist
 

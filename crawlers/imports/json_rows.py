@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from itertools import chain, count, islice
 from typing import Any, NoReturn, TextIO
 
-from crawlers.headings import fields_of
-from crawlers.rows import Export, ImportProblem, Row, Sheet, flat, row_of
+from crawlers.imports.headings import fields_of
+from crawlers.imports.rows import Export, ImportProblem, Row, Sheet, flat, row_of
 
 HEADER_WITHIN = 10
 LONGEST = 2_000_000  # characters of one record

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from crawlers.addresses import post_id, stable_id
-from crawlers.cells import Cells, as_text, content_id, own_id, thread, verified
 from crawlers.clean import plain
 from crawlers.counts import read_count
-from crawlers.headings import PERSONAL, SPOKEN, fields_of, folded, platform_of
+from crawlers.imports.cells import Cells, as_text, content_id, own_id, thread, verified
+from crawlers.imports.headings import PERSONAL, SPOKEN, fields_of, folded, platform_of
+from crawlers.imports.rows import Known, Row
 from crawlers.items import Item, Origin, Reading, make_item
 from crawlers.redact import redact
-from crawlers.rows import Known, Row
 from crawlers.times import UNKNOWN, Moment, read_time
 from warehouse.watchlist import Watchlist
 
