@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -52,14 +53,14 @@ class Card:
     options: dict[str, Any] = field(default_factory=dict)
     stands_for: dict[str, str] = field(default_factory=dict)  # set by load_cards: what was filled in -> the name tables show
 
-    @property
+    @cached_property
     def hosts(self) -> frozenset[str]:
         """host or host:port (hosts.host_of) of every address this source may be asked at; redirects elsewhere are refused."""
         named = {f"https://{host}" if str(host).endswith(":443") else f"http://{host}" for host in self.options.get("hosts", ())}
         again = str((self.options.get("again") or {}).get("url", ""))  # where counts are read again: crawlers/again.py
         return frozenset(host for url in {*self.urls, *named, again} if (host := host_of(url)))
 
-    @property
+    @cached_property
     def own_places(self) -> frozenset[tuple[str, int]]:
         """(host, port) that may lie in a private network: written as such an address, or named with a reason in overrides.private."""
         own = [places(host) for host in self.hosts if "private" in self.overrides or is_own_literal(host)]
@@ -140,7 +141,6 @@ def _card(entry: Any, n: int, path: Path, values: dict[str, str] | None) -> Card
         if not isinstance(value, _TYPES[name]) or (isinstance(value, bool) and bool not in _TYPES[name]):
             raise ConfigProblem(f"{where}: {name}: {value!r} should be {' or '.join(t.__name__ for t in _TYPES[name])}")
     _check_words(entry, where)
-    check_options(entry["kind"], entry.get("options", {}), known, where)
     urls = tuple(_filled(url, values, where) for url in entry["urls"])
     stands_for = {address.rstrip("/"): f"http://{name}.test" for name, address in (values or {}).items()}
     usual = {"delay_s": shortest_delay_s(entry["platform"]), "max_age_h": AGE_OF_KIND_H.get(entry["kind"], USUAL_AGE_H)}
@@ -158,6 +158,7 @@ def _check_words(entry: dict[str, Any], where: str) -> None:
     for name in ("cadence_minutes", "max_age_h"):
         if entry.get(name, 1) < 1:
             raise ConfigProblem(f"{where}: {name}: must be 1 or more")
+    check_options(entry["kind"], entry.get("options", {}), _TYPES, where)
     if entry.get("delay_s", 5.0) < 0 or not 0 <= entry.get("floor", 0) <= entry.get("ceiling", 10_000):
         raise ConfigProblem(f"{where}: needs delay_s ≥ 0 and 0 ≤ floor ≤ ceiling")
     if entry["kind"] == "hotboard" and "enabled" not in entry:

@@ -128,7 +128,9 @@ def check_options(kind: str, options: dict[Any, Any], fields: Iterable[str], whe
         elif name in fields:
             raise ConfigProblem(f"{where}: options: {name} is a field of the card itself; write it beside `options:`, not in it")
         else:
-            raise ConfigProblem(f"{where}: options: unknown option {name}{hint(name, known)}; known for {kind}: {', '.join(known)}")
+            others = ", ".join(other for other, forms in OF_KIND.items() if name in forms)
+            meant = f", which is one of kind {others}" if others else hint(name, known)
+            raise ConfigProblem(f"{where}: options: unknown option {name}{meant}; known for {kind}: {', '.join(known)}")
 
 
 def hint(name: Any, known: Iterable[str]) -> str:

@@ -68,7 +68,7 @@ def crawl(
     steps: Any = arrive(str(conf), return_state=True).result(raise_on_failure=False)
     if isinstance(steps, BaseException):
         raise steps
-    if not print_steps(steps, settings, conf):
+    if not print_steps(steps, settings, conf, makes_list=False):
         raise typer.Exit(1)
 
 

@@ -67,6 +67,9 @@ def add(
     robots_note: Annotated[str | None, typer.Option(help="what its robots.txt and terms say, and who read them when")] = None,
     basis: Annotated[str | None, typer.Option(help="on what basis it may be asked")] = None,
     purpose: Annotated[str, typer.Option(help="what it is needed for")] = "",
+    author_kind: Annotated[str | None, typer.Option(help="whose words: own (your own site), government, media, personal")] = None,
+    max_age_h: Annotated[int | None, typer.Option(help="older articles are left alone, a longer silence is told; default by kind")] = None,
+    cadence_minutes: Annotated[int | None, typer.Option(help="how often it is asked; default: 60")] = None,
     option: Annotated[list[str] | None, typer.Option(help="an option of the kind, name=value, e.g. css='ul.list a'; several times")] = None,
     enabled: Annotated[bool, typer.Option("--on/--off", help="ask it from the next run on; try it first")] = False,
     look: Annotated[bool, typer.Option("--look", help="ask the address once, to propose kind and title")] = False,
@@ -78,21 +81,24 @@ def add(
     settings = load_settings(conf)
     address = _said("url", url, "address", None)
     proposed = _looked_at(address, settings) if look else {}
-    taken = {card.id for card in load_cards(conf)} if (conf / "sources.yml").exists() else set()
+    taken = {card.id for card in load_cards(conf, may_be_none=True)} if (conf / "sources.yml").exists() else set()
     entry: dict[str, Any] = {
         "id": id or new_id(address, taken),
         "kind": _said("--kind", kind or proposed.get("kind"), "kind", DEFAULTS["kind"]),
         "title": _said("--title", title or proposed.get("title"), "title", None),
         "owner": _said("--owner", owner, "owner", DEFAULTS["owner"]),
         "platform": _said("--platform", platform, "platform", DEFAULTS["platform"]),
+        "author_kind": author_kind,
         "urls": [address],
+        "cadence_minutes": cadence_minutes,
+        "max_age_h": max_age_h,
         "robots_note": _said("--robots-note", robots_note, "robots note", ""),
         "basis": _said("--basis", basis, "lawful basis", ""),
         "purpose": purpose,
         "options": dict(map(_option, option or [])),
         "enabled": enabled,
     }  # fmt: skip
-    card = add_card(conf, {name: value for name, value in entry.items() if value not in ("", {})})
+    card = add_card(conf, {name: value for name, value in entry.items() if value not in ("", {}, None)})
     typer.echo(
         f"{conf / 'sources.yml'}: added {card.id} ({card.kind}), {'on' if card.enabled else 'off'}, {card.delay_s:g} s between requests"
     )
@@ -111,10 +117,15 @@ def _said(name: str, given: str | None, words: str, default: str | None) -> str:
 
 
 def _option(said: str) -> tuple[str, Any]:
-    name, equals, value = said.partition("=")
+    """Text as it stands, for YAML would take `#news a` for a comment and `[a-z]+` for a list; all else as YAML."""
+    from crawlers.card_options import TEXT
+
+    name, equals, value = (part.strip() for part in said.partition("="))
+    if equals and name in TEXT and value[:1] not in ("'", '"'):
+        return name, value
     try:
-        if equals and name.strip():
-            return name.strip(), yaml.safe_load(value)
+        if equals and name:
+            return name, yaml.safe_load(value)
     except yaml.YAMLError:
         pass
     raise ConfigProblem(f"--option {said}: write name=value, e.g. css='ul.list a' or 'boards={{weibo: weibo}}'")

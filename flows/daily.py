@@ -40,7 +40,8 @@ def walk(road: Road, order: tuple[Callable[[Road], int], ...]) -> list[Step] | S
     for stage in order:
         steps.append(as_task(stage)(road, return_state=True).result(raise_on_failure=False))
         if steps[-1].ends_the_road:
-            tell_why(road, steps[-1])
+            if READING[-1] in order:  # a crawl alone makes no list that could be missing
+                tell_why(road, steps[-1])
             return Failed(message=f"{stage.__name__}: {steps[-1].stopped}", data=steps)
         if stage is arrival.crawl:
             road = road.arrived()

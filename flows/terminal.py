@@ -18,7 +18,7 @@ from flows.import_preview import print_preview
 from flows.imports import Imported, Preview
 from flows.road import last_run
 from flows.steps import Step
-from warehouse.clock import parse_instant
+from warehouse.clock import SHANGHAI, parse_instant
 from warehouse.settings import Settings
 from warehouse.store import Warehouse
 from warehouse.vocabulary import ARCHIVE_STATES, COVERAGE_REASONS, COVERAGE_STATUSES, DRIFT_FEATURES, DRIFT_STATUSES
@@ -33,8 +33,9 @@ STAGES = {
 console = Console()
 
 
-def print_steps(steps: list[Step], settings: Settings, conf: Path) -> bool:
-    """The run as a table and where today's list is; False if a stage stopped."""
+def print_steps(steps: list[Step], settings: Settings, conf: Path, makes_list: bool = True) -> bool:
+    """The run as a table, and where its list is or why there is none; of a crawl, which makes none, the sources it asked. False if a stage
+    stopped. `makes_list`: False for a road that ends with `land`."""
     table = Table(title=settings.name + (" [演练]" if settings.drill else ""), caption=f"peak memory {peak_mib():.0f} MiB")
     for heading, justify in (("stage", "left"), ("", "left"), ("rows", "right"), ("", "left"), ("seconds", "right")):
         table.add_column(heading, justify=justify)  # type: ignore[arg-type]
@@ -47,13 +48,41 @@ def print_steps(steps: list[Step], settings: Settings, conf: Path) -> bool:
     for step in steps:
         if step.stopped and not step.ends_the_road:
             console.print(f"  {step.stage}: {step.stopped}", style="yellow", markup=False, soft_wrap=True)
+    _print_outcome(steps, settings, conf, makes_list)
+    return not any(step.ends_the_road for step in steps)
+
+
+def _print_outcome(steps: list[Step], settings: Settings, conf: Path, makes_list: bool) -> None:
+    """A whole road leaves a page, which says so if there is no list; a crawl, or one stage again, leaves that page as it was."""
+    stages = [step.stage for step in steps]
     stopped = next((step.stopped for step in steps if step.ends_the_road), "")
+    leaves_page = "publish" in stages or (makes_list and bool(stopped) and stages[0] in ("crawl", "look_back"))
     if stopped:
-        console.print(f"今日无榜单,因为: {stopped}", style="bold red", markup=False)
-    print_unwell(settings)
-    console.print(f"list: {(settings.published / 'latest.html').resolve()}", soft_wrap=True, markup=False)
-    console.print(f"look at it: .venv/bin/guanchao desk --conf {conf}", soft_wrap=True, markup=False)
-    return not stopped
+        console.print(f"{'今日无榜单,因为' if leaves_page else 'stopped'}: {stopped}", style="bold red", markup=False, soft_wrap=True)
+    if leaves_page or not {"crawl", "land"} & set(stages):
+        print_unwell(settings)
+    elif not stopped:
+        print_asked(settings)
+    if leaves_page:
+        console.print(f"list: {(settings.published / 'latest.html').resolve()}", soft_wrap=True, markup=False)
+        console.print(f"look at it: .venv/bin/guanchao desk --conf {conf}", soft_wrap=True, markup=False)
+
+
+def print_asked(settings: Settings) -> None:
+    """Of the newest crawl: how many sources it asked and what they answered, which of them are not well, and which were not asked."""
+    warehouse = Warehouse(settings.warehouse)
+    coverage = warehouse.scan("coverage").filter(pl.col("as_of") == pl.col("as_of").max(), pl.col("cadence_min").is_not_null()).collect()
+    asked = coverage.filter("is_asked")
+    reasons = ", ".join(f"{n} {reason}" for reason, n in sorted(Counter(asked["reason"]).items()))
+    console.print(
+        f"{asked.height} of {coverage.height} enabled sources asked{': ' + reasons if reasons else ''}", markup=False, soft_wrap=True
+    )
+    _print_rows(asked)
+    last = dict(warehouse.scan("fetches").group_by("source").agg(pl.col("fetched_at").max()).collect().iter_rows())
+    why = "not due yet" if settings.crawl_shard.endswith("/1") else "another worker's, or not due"
+    for source, minutes in coverage.filter(~pl.col("is_asked")).select("source", "cadence_min").iter_rows():
+        before = f", last asked {last[source].astimezone(SHANGHAI):%m-%d %H:%M}" if source in last else ""
+        console.print(f"  {source}: {why}: every {minutes} min{before}", markup=False, soft_wrap=True)
 
 
 def print_unwell(settings: Settings) -> None:
@@ -63,6 +92,10 @@ def print_unwell(settings: Settings) -> None:
         return
     moment = parse_instant(newest)
     coverage = Warehouse(settings.warehouse).read("coverage", as_of=moment, since=moment)
+    _print_rows(coverage)
+
+
+def _print_rows(coverage: pl.DataFrame) -> None:
     for row in coverage.filter(pl.col("coverage_status") != "ok").iter_rows(named=True):
         words = f"{COVERAGE_STATUSES[row['coverage_status']]} · {COVERAGE_REASONS[row['reason']]} · {row['detail'] or ''}"
         console.print(f"  {row['source']}: {words}", style="yellow", markup=False, soft_wrap=True)
@@ -180,9 +213,11 @@ def print_trace(trace: Any) -> None:
 
 def print_verdict_on_bytes(trace: Any) -> bool:
     """A line a record the walk stands on that is not intact, and the count of all; False if one is tampered with or missing."""
+    from warehouse.trace import WELL
+
     states = Counter(record.state for record in trace.records)
     for record in trace.records:
-        if record.state not in ("intact", "none"):
+        if record.state not in WELL:
             console.print(f"{record.state}: {record.id}  {record.detail}", style="red", markup=False, soft_wrap=True)
     said = ", ".join(f"{n} {state} ({ARCHIVE_STATES[state]})" for state, n in sorted(states.items()))
     verdict = ("intact" if states["intact"] else "nothing archived") if trace.is_intact else "tampered" if states["tampered"] else "missing"

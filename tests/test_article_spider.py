@@ -36,6 +36,14 @@ def rows(*days: str) -> str:
     return "".join(f"<li><a href='/a/{n}.html'>第{n}号通告</a><span>{day}</span></li>" for n, day in enumerate(days, 1))
 
 
+def note(it: Article, body: str) -> str | None:
+    request = Request(HOME, meta={"is_list": True, "page": 1})
+    answer = TextResponse(HOME, body=f"<html><body>{body}</body></html>".encode(), request=request)
+    list(it.parse_items(answer))
+    said: str | None = answer.meta["note"]
+    return said
+
+
 def outputs(it: Article, body: str, url: str = HOME, **meta: Any) -> list[Reading | Request]:
     request = Request(url, meta={"is_list": True, "page": 1, **meta})
     return list(it.parse_items(TextResponse(url, body=f"<html><body>{body}</body></html>".encode(), request=request)))
@@ -77,6 +85,52 @@ def test_the_next_page_is_asked_for_while_this_one_is_new() -> None:
     assert "/tzgg/index_1.html" not in addresses(outputs(spider(known, pages=3), recent + pager))
     away = "<a href='https://other.example/index_1.html'>下一页</a>"
     assert addresses(outputs(spider(pages=3), recent + away)) == ["/a/1.html", "/a/2.html"]
+
+
+def test_the_second_page_is_followed_as_a_list_without_match() -> None:
+    pager = "<a href='/tzgg/list/2.htm'>2</a><a href='/tzgg/list/2.htm'>下一页</a>"
+    found = [one for one in outputs(spider(pages=2), rows("11-26", "11-25", "11-25") + pager) if isinstance(one, Request)]
+    assert [(one.url, one.meta.get("is_list", False)) for one in found][2:] == [
+        ("https://www.lanhu.example/a/3.html", False), ("https://www.lanhu.example/tzgg/list/2.htm", True),
+    ]  # fmt: skip
+
+
+def test_the_lists_row_says_what_was_left_alone() -> None:
+    assert note(spider(), rows("11-26", "11-25", "11-24")) is None
+    assert note(spider(), rows("11-26", "11-01", "2025-11-26", "")) == "2 of 4 older than max_age_h (72 h), left alone"
+    assert note(spider(most=2), rows("11-26", "11-26", "11-26", "11-01")) == (
+        "1 of 4 older than max_age_h (72 h), left alone; 1 more than `most` (2), left alone"
+    )
+
+
+def test_a_list_of_two_links_may_be_the_foot_of_one_that_a_script_draws() -> None:
+    told = "only 2 links look like articles: if the page shows more, say which by css or match; if a script draws them, name its JSON"
+    assert (note(spider(), rows("", "")) or "").startswith(told)
+    assert (note(spider(), rows("")) or "").startswith("only 1 link looks like articles")
+    for name, said in (("css", "li a"), ("match", "^a/")):
+        assert note(spider(None, **{name: said}), rows("", "")) is None
+    assert note(spider(), rows("", "", "")) is None
+
+
+def test_no_article_is_told_in_the_words_of_the_card() -> None:
+    details: dict[str, str | None] = {}
+    cards: tuple[tuple[str, dict[str, Any], str], ...] = (
+        ("css", {"css": "ul.list a"}, "<p>改版了</p>"),
+        ("match", {"match": "^info/"}, rows("11-26")),
+        ("plain", {}, "<a href='/about'>关于</a>"),
+    )
+    for name, options, body in cards:
+        with pytest.raises(NoReading) as told:
+            outputs(spider(None, **options), body)
+        details[name] = told.value.detail
+    assert str(details["css"]).startswith("no link to an article: css ul.list a; a list that a script draws has its JSON elsewhere")
+    assert "css a, match ^info/;" in str(details["match"])
+    assert "css a, .html, .shtml or a long number;" in str(details["plain"])
+    answer = TextResponse(HOME, body=b'[{"url": "https://elsewhere.example/1.html"}]', request=Request(HOME, meta={"is_list": True}))
+    with pytest.raises(NoReading) as told:
+        list(spider(json={}).parse_items(answer))
+    assert "no address in the JSON list is on the card's hosts" in str(told.value.detail)
+    assert "css" not in str(told.value.detail)
 
 
 def test_a_json_list_leads_to_its_articles() -> None:

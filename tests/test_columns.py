@@ -103,6 +103,30 @@ NEXT = [
 ]
 
 
+PAGERS = [  # what turns the pages, in the ways content management systems have: as words, numbers, falling numbers
+    "<a href='/list/1.htm'>首页</a><a href='/list/1.htm'>上一页</a><a href='/list/2.htm'>下一页</a><a href='/list/9.htm'>尾页</a>",
+    "<a href='/list/16.htm'>下页</a><a href='/list/16.htm'>2</a><a href='/list/15.htm'>3</a><a href='/list/1.htm'>末页</a>",
+    "<a href='/x/12345678.html'>2</a><a href='/x/12345679.html'>[3]</a><a href='/x/12345680.html'>第 4 页</a>",
+    "<a href='/x/12345678.html'>&laquo;</a><a href='/x/12345679.html'>&gt;&gt;</a><a href='/x/12345680.html'>Next</a>",
+    "<link rel='next' href='/x/12345678.html'><a href='/x/12345678.html'>更多通告</a>",
+]
+
+
+@pytest.mark.parametrize("options", [{}, {"css": "a"}, {"match": r"\.html?$"}])
+@pytest.mark.parametrize("pager", PAGERS)
+def test_what_turns_the_pages_is_no_article(pager: str, options: dict[str, Any]) -> None:
+    articles = (
+        "<a href='/a/1.html'>停诊通告</a><a href='/a/2.html'>上一页的故事</a><a href='/a/3.html'>2025</a><a href='/a/3.html'>年报</a>"
+    )
+    assert [url for url, _ in links(articles + pager, options)] == ["/a/1.html", "/a/2.html", "/a/3.html"]
+
+
+def test_numbers_are_articles_where_there_is_nothing_else() -> None:
+    assert [url for url, _ in links("<a href='/a/1.html'>1</a><a href='/a/2.html'>2</a>")] == ["/a/1.html", "/a/2.html"]
+    only_a_pager = "<a href='/list/2.htm'>2</a><a href='/list/3.htm'>3</a><a href='/list/2.htm'>下一页</a>"
+    assert links(only_a_pager) == []  # a script draws the list
+
+
 @pytest.mark.parametrize(("url", "body", "expected"), NEXT)
 def test_the_next_page_of_a_list(url: str, body: str, expected: str | None) -> None:
     found = next_page(f"<html><body>列表{body}</body></html>", url)
@@ -123,3 +147,36 @@ def test_an_empty_json_list_is_confirmed_empty() -> None:
     with pytest.raises(NoReading) as told:
         read_column('{"news": []}', HOME, {"json": {"list": "news"}}, lambda url: True, BASE)
     assert told.value.reason == "empty_confirmed"
+
+
+ROWS_OF_JSON = '{"total": 2, "data": {"rows": [{"link": "/n/1.html", "date": "2026-11-20", "title": "x"}], "page": 1, "none": []}}'
+MISREAD = [
+    ({"list": "data.rows", "url": "href"}, "no row of data.rows has href; its fields: link, date, title"),
+    ({"list": "data.row", "url": "link"}, "no list under data.row: data holds rows, page, none"),
+    ({"list": "rows"}, "no list under rows: the top holds total, data"),
+    ({"url": "link"}, "no list under the top: the top holds total, data"),
+    ({"list": "data.page"}, "no list under data.page: data.page is no list but int"),
+    ({"list": "total.rows"}, "no list under total.rows: total is no list but int"),
+]
+
+
+@pytest.mark.parametrize(("names", "told"), MISREAD)
+def test_json_that_the_card_misnames_says_what_is_there(names: dict[str, str], told: str) -> None:
+    with pytest.raises(NoReading) as why:
+        read_column(ROWS_OF_JSON, HOME, {"json": names}, lambda url: True, BASE)
+    assert (why.value.reason, why.value.detail) == ("format_changed", f"options.json: {told}")
+
+
+def test_json_names_walk_down_and_rows_that_are_no_mappings_are_told() -> None:
+    names = {"list": "d", "url": "of.link", "time": "of.day"}
+    (link,) = read_column(
+        '{"d": [{"of": {"link": "/n/1.html", "day": "2026-11-20"}}, {"of": 3}]}', HOME, {"json": names}, lambda url: True, BASE
+    )
+    assert (link.url, link.listed) == ("https://www.lanhu.example/n/1.html", read_time("2026-11-20", BASE))
+    for body, reason in (('{"d": ["a.html", "b.html"]}', "format_changed"), ('{"d": [[], []]}', "empty_confirmed")):
+        with pytest.raises(NoReading) as why:
+            read_column(body, HOME, {"json": names}, lambda url: True, BASE)
+        assert why.value.reason == reason
+    wide = "{" + ", ".join(f'"n{n}": 1' for n in range(99)) + "}"
+    with pytest.raises(NoReading, match="n11 and 87 more"):
+        read_column(wide, HOME, {"json": names}, lambda url: True, BASE)

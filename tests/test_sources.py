@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,10 @@ from crawlers.card_file import add_card, new_id
 from crawlers.register import FILE, PERSONAL, folders, main, register
 from flows.cli import app
 from flows.source_check import ADVICE, guess
+from flows.steps import Step
+from flows.terminal import print_steps
 from warehouse.schema import TABLES, polars_schema
-from warehouse.settings import PROJECT, ConfigProblem
+from warehouse.settings import PROJECT, ConfigProblem, Settings, load_settings
 from warehouse.store import Warehouse
 from warehouse.vocabulary import FETCH_REASONS
 
@@ -156,6 +158,16 @@ def test_every_reason_but_ok_has_advice() -> None:
     assert set(ADVICE) == set(FETCH_REASONS) - {"ok"}
 
 
+def test_a_misread_json_list_is_told_in_its_own_words(conf: Path, base: str) -> None:
+    PAGES["/news.json"] = (200, '{"data": {"rows": [{"link": "/a/1.html", "date": "2026-03-09"}]}}')
+    add = ("add", f"{base}/news.json", "--conf", str(conf), "--kind", "article", "--title", "t", "--id", "js", "--option")
+    assert guanchao(*add, "json={list: data.rows, url: href}")[0] == 0
+    code, said = guanchao("check", "js", "--conf", str(conf))
+    assert code == 1
+    assert "no row of data.rows has href; its fields: link, date" in " ".join(said.replace("│", " ").split())
+    assert "css" not in said
+
+
 # list
 
 
@@ -201,6 +213,81 @@ def test_a_narrow_list_keeps_a_card_to_a_line(conf: Path, monkeypatch: pytest.Mo
     assert any("overrides robots: the owner said so in writing" in line for line in said)
 
 
+# a crawl, which makes no list
+
+
+NOW = datetime(2026, 3, 10, 1, tzinfo=UTC)
+
+
+def steps(*stages: str, stopped: str = "") -> list[Step]:
+    return [Step(stage, 3, 0.1, stopped if stage == stages[-1] else "") for stage in stages]
+
+
+def settings_with_coverage(conf: Path) -> Settings:
+    """Of three enabled sources one was read, one met a captcha, one was not due."""
+    settings = load_settings(conf)
+    warehouse = Warehouse(settings.warehouse, "arrive-1")
+    for table, rows in (
+        (
+            "coverage",
+            [
+                {"source": source, "as_of": NOW, "coverage_status": status, "reason": reason, "detail": None, "expected_n_low": 0,
+                 "fetches_n": 1, "got_n": 0, "landed_n": 0, "quarantined_n": 0, "cadence_min": 60, "is_asked": asked}
+                for source, status, reason, asked in (
+                    ("paper", "ok", "not_modified", True), ("walled", "failed", "captcha", True), ("own_news", "ok", "ok", False),
+                )
+            ],
+        ),
+        (
+            "fetches",
+            [{"fetch_id": "f" * 16, "source": "own_news", "url": "https://x.example/", "fetched_at": NOW - timedelta(minutes=20),
+              "reason": "ok", "bytes_n": 0, "items_n": 0}],
+        ),
+    ):  # fmt: skip
+        schema = {name: dtype for name, dtype in polars_schema(table).items() if name not in ("run_id", "day_on")}
+        warehouse.add(table, pl.DataFrame([{**dict.fromkeys(schema), **row} for row in rows], schema=schema))
+    return settings
+
+
+def test_a_crawl_says_whom_it_asked_and_names_no_list(conf: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = settings_with_coverage(conf)
+    assert print_steps(steps("crawl", "land"), settings, conf)
+    said = capsys.readouterr().out
+    assert "2 of 3 enabled sources asked: 1 captcha, 1 not_modified" in said
+    assert "walled: 采集失败 · 遇到验证码" in said
+    assert "own_news: not due yet: every 60 min, last asked 03-10 08:40" in said
+    assert "paper:" not in said
+    assert "list:" not in said
+    assert "look at it" not in said
+
+
+@pytest.mark.parametrize(
+    ("stages", "stopped", "makes_list", "told", "untold"),
+    [
+        (("crawl", "land"), "no", False, ["stopped: no"], ["今日无榜单", "list:", "look at it", "sources asked"]),
+        (("crawl", "land"), "no", True, ["今日无榜单,因为: no", "list: "], ["sources asked"]),  # a whole road
+        (("look_back", "mention"), "no", True, ["今日无榜单,因为: no", "list: "], []),
+        (("rank",), "no", True, ["stopped: no"], ["今日无榜单", "list:"]),  # one stage again
+        (("rank",), "", True, [], ["今日无榜单", "list:", "sources asked"]),
+        (("publish",), "", True, ["list: ", "look at it: "], ["sources asked"]),
+        (("crawl", "land", "rank", "publish"), "", True, ["list: ", "look at it: "], ["sources asked"]),
+    ],
+)
+def test_only_a_road_to_a_list_names_it(
+    conf: Path,
+    capsys: pytest.CaptureFixture[str],
+    stages: tuple[str, ...],
+    stopped: str,
+    makes_list: bool,
+    told: list[str],
+    untold: list[str],
+) -> None:
+    assert print_steps(steps(*stages, stopped=stopped), settings_with_coverage(conf), conf, makes_list) == (not stopped)
+    said = capsys.readouterr().out.split("peak memory")[1]
+    assert [words for words in told if words not in said] == []
+    assert [words for words in untold if words in said] == []
+
+
 # add
 
 
@@ -239,6 +326,12 @@ def test_add_appends_a_card_and_leaves_all_else(conf: Path, base: str) -> None:
         (("https://x.example/", "--title", "t", "--option", "css"), "write name=value"),
         (("https://x.example/", "--title", "t", "--option", "a=["), "write name=value"),
         (("https://x.example/", "--title", "t", "--kind", "newsnow"), "newsnow needs `boards:`"),
+        (("https://x.example/", "--title", "t", "--kind", "article", "--option", "csss=ul a"), "unknown option csss, did you mean css?"),
+        (("https://x.example/", "--title", "t", "--kind", "article", "--option", "css=td[["), "css: 'td[[' is no CSS selector"),
+        (("https://x.example/", "--title", "t", "--kind", "article", "--option", "match=^info/("), "'^info/(' is no regular expression"),
+        (("https://x.example/", "--title", "t", "--option", "max_age_h=9"), "max_age_h is a field of the card itself"),
+        (("https://x.example/", "--title", "t", "--author-kind", "hospital"), "unknown author_kind hospital; one of: "),
+        (("https://x.example/", "--title", "t", "--cadence-minutes", "0"), "cadence_minutes: must be 1 or more"),
     ],
 )
 def test_a_wrong_card_is_not_written(conf: Path, base: str, words: tuple[str, ...], told: str) -> None:
@@ -250,6 +343,34 @@ def test_a_wrong_card_is_not_written(conf: Path, base: str, words: tuple[str, ..
     assert (conf / "sources.yml").read_bytes() == before
 
 
+def test_add_takes_what_a_column_needs_and_patterns_as_they_stand(conf: Path, base: str) -> None:
+    code, said = guanchao(
+        "add", f"{base}/list/?3", "--conf", str(conf), "--kind", "article", "--title", "本院新闻", "--author-kind", "own",
+        "--max-age-h", "720", "--cadence-minutes", "360", "--option", "css=#news a", "--option", "match=[a-z]+/\\d+: (a|b)",
+        "--option", "json={list: data.rows}", "--option", "pages=2",
+    )  # fmt: skip
+    assert code == 0, said
+    card = load_cards(conf)[-1]
+    assert (card.author_kind, card.max_age_h, card.cadence_minutes) == ("own", 720, 360)
+    assert card.options == {"css": "#news a", "match": "[a-z]+/\\d+: (a|b)", "json": {"list": "data.rows"}, "pages": 2}
+    assert guanchao("add", f"{base}/list/?4", "--conf", str(conf), "--kind", "article", "--title", "t", "--option", "css='ul a'")[0] == 0
+    card = load_cards(conf)[-1]
+    assert (card.author_kind, card.max_age_h, card.cadence_minutes, card.options) == (None, 168, 60, {"css": "ul a"})
+
+
+@pytest.mark.parametrize("empty", ["sources:\n", "sources: # out with the examples\n  # - id: old\n  #   kind: feed\n", "sources: []\n"])
+def test_the_first_source_is_added_to_an_empty_list(conf: Path, base: str, empty: str) -> None:
+    path = conf / "sources.yml"
+    path.write_text(f"contact: https://www.lanhu-first.example/about\n{empty}", encoding="utf-8")
+    code, said = guanchao("check", "--conf", str(conf))
+    assert (code, "needs a list `sources:` with at least one entry" in said) == (2, True)
+    code, said = guanchao("add", f"{base}/rss.xml", "--conf", str(conf), "--title", "岚湖晚报", "--id", "first")
+    assert code == 0, said
+    assert [card.id for card in load_cards(conf)] == ["first"]
+    assert "- id: old" in path.read_text(encoding="utf-8") or "old" not in empty
+    assert guanchao("check", "first", "--conf", str(conf))[0] == 0
+
+
 ENTRY = {"id": "new", "kind": "feed", "title": "新", "owner": "o", "platform": "news", "urls": ["https://x.example/"], "enabled": False}
 OTHER = "{id: a, kind: feed, title: t, owner: o, platform: news, urls: ['https://a.example/'], enabled: false}"
 
@@ -259,6 +380,9 @@ OTHER = "{id: a, kind: feed, title: t, owner: o, platform: news, urls: ['https:/
     [
         "contact: https://a.example/\nsources: []\n",
         "contact: https://a.example/\nsources: [ ] # none yet",
+        "contact: https://a.example/\nsources:",
+        "contact: https://a.example/\r\nsources: # none yet\r\n",
+        "contact: https://a.example/\nsources: null\n",
         f"contact: https://a.example/\r\nsources:\r\n- {OTHER}\r\n",
         "contact: https://a.example/\nsources:\n      - id: a\n        kind: feed\n        title: t\n        owner: o\n"
         "        platform: news\n        enabled: false\n        urls:\n          - https://a.example/",
@@ -279,6 +403,7 @@ def test_a_card_fits_any_hand(tmp_path: Path, text: str) -> None:
         f"sources:\n  - {OTHER}\ncontact: https://a.example/\n",
         f"sources: [{OTHER}]\n",
         "contact: https://a.example/\n",
+        "sources:\ncontact: https://a.example/\n",
     ],
 )
 def test_a_file_it_does_not_understand_is_left_alone(tmp_path: Path, text: str) -> None:

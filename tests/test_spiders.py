@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,11 +10,13 @@ import pytest
 
 from crawlers.addresses import post_id
 from crawlers.article.pages import read_page
-from crawlers.card import Card, load_cards, load_contact
+from crawlers.card import KINDS, Card, load_cards, load_contact
+from crawlers.card_options import OF_KIND
 from crawlers.clean import decode, plain
 from crawlers.feeds import read_feed
 from crawlers.items import Item, Origin, Reading, make_item
 from crawlers.reasons import NoReading, judge
+from crawlers.spiders import SPIDERS
 from warehouse.clock import SHANGHAI, shanghai
 from warehouse.schema import TABLES
 from warehouse.settings import ConfigProblem
@@ -201,7 +204,32 @@ BAD = [
     (GOOD.replace("id: site", "id: 新闻"), "small letters"),
     (GOOD.replace("enabled: false", "enabled: false, delay_s: 0"), "for your own machine"),
     (GOOD.replace("kind: article", "kind: newsnow"), "newsnow needs `boards:`"),
+    *[
+        (GOOD.replace('{css: "ul a"}', said), told)
+        for said, told in (
+            ("{csss: 'ul a'}", "options: unknown option csss, did you mean css?; known for article: css, match, pages, most, json, hosts"),
+            ("{boards: {weibo: weibo}}", "unknown option boards, which is one of kind newsnow; known for article"),
+            ("{max_age_h: 72}", "max_age_h is a field of the card itself; write it beside `options:`"),
+            ("{css: 'td[['}", "options: css: 'td[[' is no CSS selector"),
+            ("{css: 'a:nope'}", "is no CSS selector"),
+            ("{css: }", "css: None should be text"),
+            ("{match: '^info/('}", "options: match: '^info/(' is no regular expression: missing ), unterminated subpattern"),
+            ("{match: 5}", "match: 5 should be text"),
+            ("{most: many}", "most: 'many' should be a number from 1"),
+            ("{json: {lists: data}}", "json: {'lists': 'data'}: unknown name lists, did you mean list?; known: list, url, time"),
+            ("{json: {list: 3}}", "list: 3 should be text"),
+            ("{json: data.rows}", "json: 'data.rows' should be a dict"),
+            ("{again: {reads: weibo}}", "should be a dict with `url:`"),
+            ("{again: {url: 'http://127.0.0.1/{id}', reads: [weibo]}}", "reads: ['weibo'] should be text"),
+            ("{again: {url: 'http://127.0.0.1/{id}', reads: telepathy}}", "; one of: "),
+            ("{again: {url: 'http://127.0.0.1/{id}', most: none}}", "most: should be a number"),
+        )
+    ],
+    (GOOD.replace("enabled: false", "enabled: false, match: '^info/'"), "unknown field match, which belongs in the card's options"),
+    (GOOD.replace("floor: 1", "flor: 1"), "unknown field flor, did you mean floor?"),
+    (GOOD.replace("kind: article", "kind: gov_mailbox").replace('{css: "ul a"}', "{rows: 'td[['}"), "rows: 'td[[' is no CSS selector"),
     ("sources: []", "at least one entry"),
+    ("sources: # none yet", "at least one entry"),
     ("- a", "expected `contact:`"),
     ("a: [", "not readable YAML"),
 ]
@@ -213,6 +241,27 @@ def test_a_wrong_card_is_named_with_file_entry_and_fix(tmp_path: Path, text: str
         load_cards(write(tmp_path, text), {"replica": "http://127.0.0.1:4000"})
     assert said in str(told.value)
     assert "\n" not in str(told.value).split("not readable")[0]
+
+
+def test_every_kind_has_its_options_and_every_option_a_place_in_its_spiders_words() -> None:
+    assert set(OF_KIND) == set(KINDS) == set(SPIDERS)
+    for kind, forms in OF_KIND.items():
+        words = sys.modules[SPIDERS[kind].__module__].__doc__ or ""
+        assert [name for name in forms if f"`{name}`" not in words and f"`{name}:" not in words and f" {name} " not in words] == []
+
+
+def test_old_is_older_for_columns_and_offices(tmp_path: Path) -> None:
+    news, site = load_cards(write(tmp_path, GOOD), {"replica": "http://127.0.0.1:4000"})
+    assert (news.max_age_h, site.max_age_h) == (48, 168)
+    said = GOOD.replace("enabled: false", "enabled: false, max_age_h: 24")
+    assert load_cards(write(tmp_path, said), {"replica": "http://127.0.0.1:4000"})[1].max_age_h == 24
+
+
+@pytest.mark.parametrize("text", ["sources:", "sources: []", "sources: # none yet\n"])
+def test_who_writes_the_first_card_may_read_a_list_of_none(tmp_path: Path, text: str) -> None:
+    assert load_cards(write(tmp_path, text), may_be_none=True) == []
+    with pytest.raises(ConfigProblem, match="at least one entry"):
+        load_cards(write(tmp_path, "contact: https://a.example/"), may_be_none=True)
 
 
 def test_no_contact_no_crawl(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""One file a kind of source. A new kind: a file with the two hooks of `_source.Source`, a line here, its word in crawlers.card.KINDS."""
+"""One file a kind of source. A new kind: a file with the two hooks of `_source.Source`, a line here, its options in card_options.py."""
 
 from crawlers.spiders._source import Source
 from crawlers.spiders.article import Article

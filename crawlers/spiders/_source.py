@@ -95,7 +95,8 @@ class Source(Spider, ABC):
             return Verdict("format_changed", f"{type(problem).__name__}: {problem}"), []
         links = [output for output in outputs if isinstance(output, Request)]
         if links and len(links) == len(outputs) and not self._unread(outputs):
-            return Verdict("not_modified", f"{len(links)} addresses, all read before"), outputs
+            said = filter(None, (f"{len(links)} addresses, all read before", response.meta.get("note")))
+            return Verdict("not_modified", "; ".join(said)), outputs
         return Verdict("ok" if outputs else "empty_confirmed", response.meta.get("note")), outputs
 
     def _answer(self, response: Response, verdict: Verdict, outputs: list[Reading | Request]) -> Answer:

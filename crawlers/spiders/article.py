@@ -80,7 +80,8 @@ class Article(Source):
             raise NoReading(
                 "format_changed", f"no address in the JSON list is on the card's hosts{narrowed}; is options.json.url the right name?"
             )
-        looked = f"css {options.get('css', 'a')}{narrowed or ('' if 'css' in options else ', .html, .shtml or a long number')}"
+        default = "" if "css" in options else ", .html, .shtml or a long number"
+        looked = f"css {options.get('css', 'a')}" + (f", match {options['match']}" if "match" in options else default)
         raise NoReading(
             "format_changed", f"no link to an article: {looked}; a list that a script draws has its JSON elsewhere (options.json)"
         )

@@ -1,4 +1,4 @@
-"""RSS, Atom and JSON Feed addresses. Options: none beyond `hosts`, `timeout_s`."""
+"""RSS, Atom and JSON Feed addresses. Options: none beyond those of every kind (crawlers/card_options.py)."""
 
 from __future__ import annotations
 
