@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,7 +14,8 @@ from briefing import evidence, facts
 from briefing.playbook import Level, Playbook
 from briefing.render import clock_words
 from warehouse.clock import shanghai
-from warehouse.vocabulary import CATEGORIES, COVERAGE_STATUSES, FETCH_REASONS, RESOLVE_RULES
+from warehouse.schema import empty
+from warehouse.vocabulary import CATEGORIES, RESOLVE_RULES
 
 SPARK_H, BUCKET_H = 72, 3
 TONES = ("worst", "middle", "mild")
@@ -35,29 +36,11 @@ class Frames:
     observations: pl.DataFrame
     coverage: pl.DataFrame
     explanations: pl.DataFrame
+    checks: pl.DataFrame = field(default_factory=lambda: empty("checks"))
 
 
 def day(moment: datetime) -> str:
     return shanghai(moment, "%Y-%m-%d")
-
-
-def coverage(frame: pl.DataFrame, titles: dict[str, str], enough: float, as_of: datetime) -> dict[str, Any]:
-    """The strip: a cell a source, worst first, and whether the whole is enough to speak of silence."""
-    rows = frame.filter(pl.col("as_of") == as_of)
-    cells = [
-        {
-            "name": titles.get(row["source"], row["source"]), "status": row["coverage_status"],
-            "word": COVERAGE_STATUSES[row["coverage_status"]],
-            "reason": FETCH_REASONS[row["reason"]] if row["coverage_status"] != "ok" else "", "got_n": row["got_n"],
-            "low_n": row["expected_n_low"], "last_ok": clock_words(row["last_ok_at"]) if row["last_ok_at"] else None,
-        }
-        for row in rows.iter_rows(named=True)
-    ]  # fmt: skip
-    trouble = list(COVERAGE_STATUSES)
-    cells.sort(key=lambda cell: (-trouble.index(cell["status"]), cell["name"]))
-    ok_n = sum(cell["status"] == "ok" for cell in cells)
-    total = {name: int(rows[name].sum()) for name in ("got_n", "landed_n", "quarantined_n")}
-    return {**total, "cells": cells, "ok_n": ok_n, "all_n": len(cells), "is_enough": bool(cells) and ok_n / len(cells) >= enough}
 
 
 def cards(frames: Frames, playbook: Playbook, hospitals: dict[str, str], as_of: datetime) -> list[dict[str, Any]]:

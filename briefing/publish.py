@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from briefing import facts, pages, twins
+from briefing import facts, pages, strip, twins
 from briefing.pages import Frames
 from briefing.playbook import Playbook
 from briefing.render import page
@@ -36,12 +36,13 @@ def publish(
     sources: dict[str, str] | None = None, data_docs: Path | None = None,
 ) -> Published:  # fmt: skip
     """Write the list of `as_of`. `sources`: id -> title of each card; `data_docs`: index page of the data's own report."""
-    strip = pages.coverage(frames.coverage, sources or {}, playbook.limits.coverage_ok_share, as_of)
+    covered = strip.coverage(frames.coverage, sources or {}, playbook.limits.coverage_ok_share, as_of)
     hospitals = {hospital.id: hospital.name for hospital in watchlist.hospitals}
     cards = pages.cards(frames, playbook, hospitals, as_of)
-    state = "uncovered" if not strip["is_enough"] else "list" if cards else "quiet"
+    state = "uncovered" if not covered["is_enough"] else "list" if cards else "quiet"
     said = {
-        **header(settings, as_of, state), **_read(frames, settings, as_of), "strip": strip, "cards": cards,
+        **header(settings, as_of, state), **_read(frames, settings, as_of), "strip": covered, "cards": cards,
+        "remarks": strip.remarks(frames.checks, sources or {}, as_of),
         "records": twins.records(frames.warnings, as_of),
         "tally": _tally(cards, playbook), "plan_version": playbook.version,
         "data_docs": Path(os.path.relpath(data_docs, out)).as_posix() if data_docs else None,

@@ -14,6 +14,7 @@ from briefing.render import percent
 from warehouse.clock import SHANGHAI
 
 FORMULA = tuple("=+-@\t\r＝＋－＠")  # a spreadsheet runs a cell that starts so; Chinese ones take the full-width signs too
+STRIP = ("name", "status", "word", "reason", "got_n", "low_n", "said", "lag")  # of a source, as briefing/strip.py says it
 
 
 def row(card: dict[str, Any]) -> dict[str, Any]:
@@ -45,7 +46,8 @@ def as_json(said: dict[str, Any], rows: list[dict[str, Any]], as_of: datetime) -
         "state": said["state"], "heading": said["heading"], "why": said["why"], "is_drill": said["is_drill"],
         "stamp": "演练" if said["is_drill"] else None, "name": said["name"],
         "day_on": said["day_on"], "as_of": as_of.astimezone(SHANGHAI).isoformat(), "plan_version": said.get("plan_version"),
-        "coverage": [{name: cell[name] for name in ("name", "status", "word", "reason", "got_n", "low_n")} for cell in strip["cells"]],
+        "coverage": [{name: cell[name] for name in STRIP} for cell in strip["cells"]],
+        "remarks": said.get("remarks", {"shown": []})["shown"],
         "warnings": [{**record, "words": one} for record, one in zip(said.get("records", []), rows, strict=True)],
     }  # fmt: skip
     return json.dumps(whole, ensure_ascii=False, indent=1) + "\n"

@@ -1,4 +1,4 @@
-"""What the gate said of one table in one run, as a page without any foreign address, and as JSON beside it.
+"""What the gate said in one run, a page a table from outside and one of all that was measured, without any foreign address.
 
 Great Expectations' own pages load scripts and styles from several CDNs and stay bare inside a hospital's network (design/STACK.md §4).
 """
@@ -8,15 +8,16 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from html import escape
 from pathlib import Path
 
 import polars as pl
 
-from expectations.gate import STOP, Checked
+from expectations.gate import Checked
+from expectations.measures import STOP
 from warehouse.clock import shanghai
-from warehouse.vocabulary import QUARANTINE_REASONS
+from warehouse.vocabulary import CHECK_VERDICTS, QUARANTINE_REASONS, TABLE_WORDS
 
 STYLE = """
 body{font:15px/1.6 "Noto Sans CJK SC","Microsoft YaHei",sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#1c2733}
@@ -25,6 +26,8 @@ th{background:#f2f5f8}.no{background:#fdecea}.warn{background:#fff6e0}code{font-
 """
 
 FOOT = "</body></html>\n"
+KEPT_DAYS = 31
+SHADES, SHADED = {"pass": 0, "warn": 1, "stop": 2}, ("", "warn", "no")
 
 
 def page_name(table: str, as_of: datetime) -> str:
@@ -33,19 +36,68 @@ def page_name(table: str, as_of: datetime) -> str:
 
 
 def write_page(docs: Path, table: str, as_of: datetime, checked: Checked) -> Path:
-    """Write page, JSON and the folder's index.html; equal results give equal bytes. Returns the page's path."""
+    """Write page and JSON; equal results give equal bytes. Returns the page's path. `write_checks` links it."""
     docs.mkdir(parents=True, exist_ok=True)
     page = docs / page_name(table, as_of)
     page.write_text(_page(table, as_of, checked), encoding="utf-8")
     said = {
         "table": table, "as_of": as_of.isoformat(), "good_n": checked.good.height, "quarantined_n": checked.quarantined.height,
-        "findings": [asdict(finding) for finding in checked.findings], "contract": checked.contract,
+        "measured": [asdict(finding) for finding in checked.measured], "contract": checked.contract,
     }  # fmt: skip
     page.with_suffix(".json").write_text(json.dumps(said, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    pages = sorted((path.name for path in docs.glob("*-*.html")), reverse=True)
-    links = "\n".join(f'<li><a href="{escape(name)}">{escape(name.removesuffix(".html"))}</a></li>' for name in pages)
-    (docs / "index.html").write_text("\n".join([_head("数据检查"), f"<ul>\n{links}\n</ul>", FOOT]), encoding="utf-8")
     return page
+
+
+def write_checks(docs: Path, as_of: datetime, checks: pl.DataFrame) -> Path:
+    """A run's page of everything that was measured, and the index of the pages kept; those older than a month go."""
+    docs.mkdir(parents=True, exist_ok=True)
+    page = docs / page_name("checks", as_of)
+    rows = checks.sort("table_name", "check_name").with_columns(place=pl.col("check_verdict").replace_strict(SHADES, return_dtype=pl.Int8))
+    cells = [
+        (
+            SHADED[one["place"]],
+            (_words(one["table_name"]), one["check_name"], CHECK_VERDICTS[one["check_verdict"]], _number(one["value"]),
+             _number(one["limit"]), one["rows_n"], one["sentence"]),
+        )
+        for one in rows.sort("place", maintain_order=True, descending=True).iter_rows(named=True)
+    ]  # fmt: skip
+    links = [f'<p><a href="{page_name(table, as_of)}">{escape(table)}</a></p>' for table in sorted(set(checks["table_name"])) if
+             (docs / page_name(table, as_of)).exists()]  # fmt: skip
+    heads = ("数据表", "检查项", "结论", "实际", "界限", "行数", "说明")
+    text = "\n".join([_head(f"数据检查 · {shanghai(as_of)}"), _table("本次全部检查", heads, cells), *links, FOOT])
+    page.write_text(text, encoding="utf-8")
+    _index(docs, as_of)
+    return page
+
+
+def _index(docs: Path, as_of: datetime) -> None:
+    """Newest run first, a line a run; pages of runs more than a month before this one are removed."""
+    oldest = shanghai(as_of - timedelta(days=KEPT_DAYS), "%Y%m%dT%H%M")
+    for path in docs.glob("*-*.*"):
+        if path.name < oldest:
+            path.unlink()
+    runs: dict[str, list[str]] = {}
+    for name in sorted(path.name for path in docs.glob("*-*.html")):
+        runs.setdefault(name.partition("-")[0], []).append(name)
+    lines = [
+        f"<li>{escape(run)}: " + " · ".join(f'<a href="{escape(name)}">{escape(_of(name))}</a>' for name in names) + "</li>"
+        for run, names in sorted(runs.items(), reverse=True)
+    ]
+    body = "\n".join(lines)
+    (docs / "index.html").write_text("\n".join([_head("数据检查"), f"<ul>\n{body}\n</ul>", FOOT]), encoding="utf-8")
+
+
+def _of(name: str) -> str:
+    table = name.partition("-")[2].removesuffix(".html")
+    return "本次全部检查" if table == "checks" else _words(table)
+
+
+def _words(table: str) -> str:
+    return TABLE_WORDS.get(table, table)
+
+
+def _number(value: float | None) -> str | None:
+    return None if value is None else f"{value:.4g}"
 
 
 def _page(table: str, as_of: datetime, checked: Checked) -> str:
@@ -53,12 +105,12 @@ def _page(table: str, as_of: datetime, checked: Checked) -> str:
     aside = checked.quarantined.with_columns(pl.col("quarantine_reason").replace_strict(QUARANTINE_REASONS, return_dtype=pl.String))
     kinds = aside.group_by("quarantine_reason", "column_name", "source").len()
     kinds = kinds.sort(-pl.col("len").cast(pl.Int64), "quarantine_reason", "column_name", "source")
-    findings = [("no" if f.severity == STOP else "warn", (f.sentence, f.observed, f.expected)) for f in checked.findings]
+    findings = [("no" if f.verdict == STOP else "warn", (f.sentence, _number(f.value), _number(f.limit))) for f in checked.findings]
     contract = [(_shade(e["success"], e["severity"]), (e["column"], e["expects"], e["checked_n"], e["broken_n"])) for e in checked.contract]
     return "\n".join([
         _head(title),
         f"<p>通过 {checked.good.height} 行,隔离 {checked.quarantined.height} 行。</p>",
-        _table("整表提醒", ("说明", "实际", "应为"), findings),
+        _table("整表提醒", ("说明", "实际", "界限"), findings),
         _table("隔离原因", ("原因", "列", "来源", "行数"), [("", row) for row in kinds.rows()]),
         _table("数据约定(Great Expectations)", ("列", "约定", "检查行数", "不符行数"), contract),
         FOOT,

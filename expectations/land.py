@@ -1,4 +1,5 @@
-"""Landing files of one run → fetches, quarantine, posts, observations, coverage. Judged first, written after: a stop writes nothing."""
+"""Landing files of one run → fetches, quarantine, posts, observations, coverage, checks. Judged first, written after: a stop writes no row
+but the gate's own verdicts."""
 
 from __future__ import annotations
 
@@ -8,9 +9,11 @@ from pathlib import Path
 
 import polars as pl
 
-from expectations.coverage import Floors, cover
+from expectations.coverage import Floors, Promises, cover
 from expectations.datadocs import write_page
-from expectations.gate import Checked, Finding, StageStop, check, fitted, shape, strangers
+from expectations.gate import Checked, check, fitted, shape, stop_at, strangers
+from expectations.measures import Finding
+from expectations.record import record
 from expectations.suites import columns, table_rules
 from warehouse.clock import SHANGHAI
 from warehouse.store import Warehouse, days_before
@@ -28,43 +31,43 @@ class Landed:
 
 
 def land(
-    warehouse: Warehouse, items: pl.DataFrame, fetches: pl.DataFrame, as_of: datetime, floors: Floors, docs: Path | None = None
-) -> Landed:
-    """items: raw_items columns; fetches: fetches columns; floors: items a run (low, high) of every source that was to be crawled.
+    warehouse: Warehouse, items: pl.DataFrame, fetches: pl.DataFrame, as_of: datetime, floors: Floors, docs: Path | None = None,
+    promises: Promises | None = None,
+) -> Landed:  # fmt: skip
+    """items: raw_items columns; fetches: fetches columns; floors: items a run (low, high) of every source that was asked.
 
-    docs: folder for the pages of what the gate said. StageStop if a table is not to be believed; a second run changes nothing.
+    docs: folder for the pages of what the gate said; promises: what the card of every source says, asked or not. StageStop if a table is
+    not to be believed: then only what the gate measured is written. A second run changes nothing.
     """
     for table, frame in (("raw_items", items), ("fetches", fetches)):
-        _stop_at([*strangers(table, frame), *shape(table, frame)])
-    items, fetches = fitted("raw_items", items), fitted("fetches", fetches)
+        if wrong := [*strangers(table, frame), *shape(table, frame)]:
+            record(warehouse, as_of, {table: Checked(frame.clear(), frame.clear(), wrong, [], frame.height)}, docs)
+            stop_at(wrong)
+    items = fitted("raw_items", items)
     sightings = _one_a_moment(items)
+    asked = check("fetches", fetches, as_of)
     posts = check("posts", _first_sightings(sightings), as_of, _history(warehouse, as_of))
     known = pl.concat([posts.good.select("post_id"), warehouse.scan("posts", as_of=as_of).select("post_id").collect()])
     observations = check("observations", sightings.join(known, on="post_id", how="semi", maintain_order="left"), as_of)
-    for table, checked in (("posts", posts), ("observations", observations)):
-        if docs is not None:
+    judged = {"fetches": asked, "posts": posts, "observations": observations}
+    if docs is not None:
+        for table, checked in judged.items():
             write_page(docs, table, as_of, checked)
-    _stop_at(posts.stops + observations.stops)
-    return _write(warehouse, items, fetches, posts, observations, as_of, floors)
-
-
-def _write(
-    warehouse: Warehouse,
-    items: pl.DataFrame,
-    fetches: pl.DataFrame,
-    posts: Checked,
-    observations: Checked,
-    as_of: datetime,
-    floors: Floors,
-) -> Landed:
-    aside = pl.concat([posts.quarantined, observations.quarantined])
-    warehouse.add("fetches", fetches)
-    warehouse.add("quarantine", aside)
-    posts_new = warehouse.add("posts", posts.good)
-    observations_new = warehouse.add("observations", observations.good)
-    coverage = cover(warehouse, items, fetches, aside, as_of, floors)
+    record(warehouse, as_of, judged, docs)
+    stop_at([stop for checked in judged.values() for stop in checked.stops])
+    aside = pl.concat([checked.quarantined for checked in judged.values()])
+    posts_new, observations_new = _write(warehouse, judged, aside)
+    coverage = cover(warehouse, items, fitted("fetches", fetches), aside, as_of, floors, promises)
     warehouse.replace("coverage", coverage, as_of)
-    return Landed(posts_new, observations_new, aside.height, posts.findings + observations.findings, coverage)
+    findings = [finding for checked in judged.values() for finding in checked.findings]
+    return Landed(posts_new, observations_new, aside.height, findings, coverage)
+
+
+def _write(warehouse: Warehouse, judged: dict[str, Checked], aside: pl.DataFrame) -> tuple[int, int]:
+    """Answers first, then what was read from them; returns posts and observations that were new."""
+    warehouse.add("fetches", judged["fetches"].good)
+    warehouse.add("quarantine", aside)
+    return warehouse.add("posts", judged["posts"].good), warehouse.add("observations", judged["observations"].good)
 
 
 def _one_a_moment(items: pl.DataFrame) -> pl.DataFrame:
@@ -92,9 +95,3 @@ def _history(warehouse: Warehouse, as_of: datetime) -> pl.DataFrame:
         pl.col("as_of") < as_of, hour == as_of.astimezone(SHANGHAI).hour, pl.col("run_id").str.starts_with(f"{kind}-")
     )
     return runs.group_by("as_of").agg(rows_n=pl.col("got_n").sum()).sort("as_of").collect()
-
-
-def _stop_at(stops: list[Finding]) -> None:
-    if stops:
-        more = f" 等 {len(stops)} 项" if len(stops) > 3 else ""
-        raise StageStop(";".join(stop.sentence for stop in stops[:3]) + more)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 RULES_FILE = Path(__file__).parent / "rules.yml"
 DERIVED = ("run_id", "day_on")  # filled by the store, after the gate
 ROW, KEY = "_rid", "_key"
+READ_BY_PEOPLE = ("title", "text", "region")  # columns in which mojibake is looked for
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -53,11 +54,17 @@ def pattern(table: str, name: str) -> str | None:
     return said
 
 
+def garbled(name: str) -> pl.Expr | None:
+    """True where the column holds mojibake; None for a column that is not looked at."""
+    return pl.col(name).str.contains(rules()["mojibake"]) if name in READ_BY_PEOPLE else None
+
+
 def slim(table: str, frame: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
     """What the suite looks at: `_rid` row number, `_key` int64, and a narrow column for each column of the table."""
     key = pl.struct(TABLES[table].key).hash(seed=0).reinterpret(signed=True).alias(KEY)
     ahead = [_hours(pl.col(name) - as_of).alias(f"{name}_ahead_h") for name in table_rules(table, "times")]
-    return frame.with_row_index(ROW).select(ROW, key, *(_narrow(table, name) for name in columns(table)), *ahead)
+    noise = [expr.fill_null(False).alias(f"{name}_garbled") for name in columns(table) if (expr := garbled(name)) is not None]
+    return frame.with_row_index(ROW).select(ROW, key, *(_narrow(table, name) for name in columns(table)), *ahead, *noise)
 
 
 def suite(table: str) -> ExpectationSuite:
@@ -136,8 +143,10 @@ def _of_column(table: str, name: str) -> list[Any]:
     declared, seen, found = COLUMNS[name], _seen_as(table, name), list[Any]()
     if name not in TABLES[table].optional:
         found.append(expect.ExpectColumnValuesToNotBeNull(column=seen))
-    elif share := table_rules(table, "fill").get(name):
+    elif share := table_rules(table, "fill").get(name, {}).get("warn_below"):
         found.append(expect.ExpectColumnValuesToNotBeNull(column=seen, mostly=share, severity="warning"))
+    if garbled(name) is not None:
+        found.append(expect.ExpectColumnValuesToBeInSet(column=f"{name}_garbled", value_set=[False]))
     if declared.values is not None:
         found.append(expect.ExpectColumnValuesToBeInSet(column=seen, value_set=list(declared.values)))
     if declared.low is not None or declared.high is not None:

@@ -71,12 +71,28 @@ def day(data: Path, full: bool) -> Figures:
     return figures
 
 
+def warehouse(data: Path, full: bool) -> Figures:
+    """Upserts and questions on two years of constructed posts; `full`: 5 million of them, some 10 minutes."""
+    from warehouse.bench import bench
+
+    return bench(full)
+
+
+def faults(data: Path, full: bool) -> Figures:
+    """The road killed and out of disk at random moments, then run again; `full`: 200 kills and 20 full disks, an hour or more."""
+    from flows.bench_faults import bench
+
+    return bench(full)
+
+
 BENCHES: dict[str, Callable[[Path, bool], Figures]] = {
     "text": text,
     "events": events,
     "escalation": escalation,
     "transfer": transfer,
     "behaviour": behaviour,
+    "warehouse": warehouse,
+    "faults": faults,
     "crawl": crawl,
     "gate": gate,
     "day": day,

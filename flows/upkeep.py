@@ -1,8 +1,9 @@
-"""What the models need once the list is out: the days' drift goes to MLflow, whose import alone costs seconds the morning has not."""
+"""What tables and models need once the list is out: the morning has no second for it, and MLflow's import alone costs several."""
 
 from __future__ import annotations
 
 import os
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
@@ -10,12 +11,25 @@ from prefect import flow
 
 from flows.road import Road, last_run, watch, when
 from warehouse.settings import Settings, load_settings
+from warehouse.store import Warehouse
+from warehouse.tables_upkeep import Tidied, compact, drop_old, vacuum
 
 
 @flow(name="upkeep", flow_run_name="upkeep-{as_of}")
 def upkeep(conf: str, as_of: str | None = None) -> int:
-    """The drift of every day that MLflow has not seen; returns the figures that were new there."""
-    return record_drift(load_settings(Path(conf)), as_of)[1]
+    """Old rows dropped, files put together, what nothing refers to removed; then the drift of every day that MLflow has not seen.
+
+    Returns the figures that were new there.
+    """
+    settings = load_settings(Path(conf))
+    keep_tables(settings, when(as_of, settings.as_of))
+    return record_drift(settings, as_of)[1]
+
+
+def keep_tables(settings: Settings, at: datetime) -> list[Tidied]:
+    """The tables' own upkeep; flows may run meanwhile. Returns what was done, table by table."""
+    warehouse = Warehouse(settings.warehouse, "upkeep")
+    return [*drop_old(warehouse, settings.archive, at, settings.keep_days), *compact(warehouse, at), *vacuum(warehouse)]
 
 
 def record_drift(settings: Settings, as_of: str | None = None, tracking_uri: str | None = None) -> tuple[pl.DataFrame, int]:

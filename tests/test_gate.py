@@ -142,6 +142,9 @@ def test_shape_forgives_what_loses_nothing_and_nothing_else() -> None:
     assert shape("posts", posts({"followers_n": 3.0}, {"followers_n": None})) == []
     assert [f.name for f in shape("posts", posts({"followers_n": 3.5}))] == ["shape_type:followers_n"]
     assert [f.name for f in shape("posts", posts({"followers_n": float("nan")}))] == ["shape_type:followers_n"]
+    assert shape("posts", posts({}, {}).with_columns(pl.col("kind").cast(pl.Categorical))) == []
+    event = pl.DataFrame({"event_id": ["e"], "platforms": [[]]}, schema={"event_id": pl.String, "platforms": pl.List(pl.Null)})
+    assert [f.name for f in shape("events", event)] == ["shape_missing"]
     naive = posts({"published_at": datetime(2026, 3, 10, 8)})  # noqa: DTZ001 what it must refuse
     assert [f.name for f in shape("posts", naive)] == ["shape_type:published_at"]
     assert [f.name for f in shape("posts", posts({}).drop("text"))] == ["shape_missing"]

@@ -6,7 +6,7 @@ Endings: `_at` UTC instant · `_on` Shanghai date (text, YYYY-MM-DD) · `_id` st
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -18,7 +18,10 @@ TEXT, COUNT, REAL, FLAG, LIST = pl.String(), pl.Int64(), pl.Float64(), pl.Boolea
 
 @dataclass(frozen=True)
 class Column:
-    """One meaning, wherever it appears. `low`/`high` bound numbers, `longest` bounds text (characters)."""
+    """One meaning, wherever it appears. `low`/`high` bound numbers, `longest` bounds text (characters).
+
+    `aliases` are names it had before: older files are still read by them.
+    """
 
     name: str
     dtype: pl.DataType
@@ -28,13 +31,15 @@ class Column:
     high: float | None = None
     longest: int | None = None
     pattern: str | None = None
+    aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Table:
     """`key` is unique; `clock` is our clock (as-of reads keep rows with clock ≤ as_of); partitions are its Shanghai days.
 
-    `optional` columns may be null, all others may not.
+    `optional` columns may be null, all others may not. Rows older than `keep_days` may be dropped (None: kept for good). `retired` columns
+    are in older files and are read no more.
     """
 
     name: str
@@ -43,6 +48,8 @@ class Table:
     clock: str
     columns: tuple[str, ...]
     optional: tuple[str, ...] = ()
+    keep_days: int | None = None
+    retired: tuple[str, ...] = ()
 
 
 def _ids() -> list[Column]:
@@ -58,6 +65,7 @@ def _ids() -> list[Column]:
         Column("delivery_id", TEXT, "hash of list, channel and part"),
         Column("row_id", TEXT, "key of the row that was set aside, or its position in the file"),
         Column("action_id", TEXT, "hash of the row set aside and of what was done with it, when"),
+        Column("erased_id", TEXT, "post_id or author_hash that was erased and is let in no more, or fetch_id whose answer was"),
         Column("run_id", TEXT, "the run that wrote the row: flow and as_of"),
     ]
 
@@ -78,8 +86,9 @@ def _times() -> list[Column]:
         Column("said_at", AT, "when a person gave the verdict"),
         Column("set_aside_at", AT, "when the row was quarantined (our clock)"),
         Column("last_ok_at", AT, "last time the source answered"),
-        Column("newest_at", AT, "newest post we know of the source, by its author's clock; where that is unknown, by ours"),
+        Column("newest_at", AT, "newest post we know of the source, by its author's clock; an undated one, by when we last saw it"),
         Column("acted_at", AT, "when a person let a row in or wrote it off (our clock)"),
+        Column("erased_at", AT, "when it was erased (our clock)"),
         Column("day_on", TEXT, "Shanghai day of the table's clock: the partition", pattern=r"^\d{4}-\d{2}-\d{2}$"),
     ]
 
@@ -187,6 +196,7 @@ def _records() -> list[Column]:
         Column("person_role", TEXT, "role of the person on the desk"),
         Column("verdict", TEXT, "what a person decided", values=tuple(words.VERDICTS)),
         Column("note", TEXT, "what the person wrote", longest=2000),
+        Column("erased_kind", TEXT, "what was erased", values=tuple(words.ERASED_KINDS)),
         Column("table_name", TEXT, "table the row was meant for"),
         Column("quarantine_reason", TEXT, "first rule the row broke", values=tuple(words.QUARANTINE_REASONS)),
         Column("column_name", TEXT, "column that broke it"),
@@ -200,8 +210,12 @@ def _records() -> list[Column]:
         Column("expected_n_high", COUNT, "daily ceiling of the source's card", low=0),
         Column("cadence_min", COUNT, "minutes between two looks at the source, as its card promises", low=1),
         Column("is_asked", FLAG, "this run asked the source; a pulse asks only those that are due"),
-        Column("lag_median_h", REAL, "hours from publication to our first sight, half of the last week's posts; without those dated to the day"),
-        Column("lag_p95_h", REAL, "the same, 95 of 100 posts"),
+        Column(
+            "lag_median_min",
+            REAL,
+            "minutes from publication to our first sight: median of a week's posts published since we look",
+        ),
+        Column("lag_p95_min", REAL, "the same, 95 of 100 posts"),
     ]
 
 
@@ -255,12 +269,13 @@ _TABLES = [
     Table("fetches", "every answer of every site, with its reason code and where its bytes lie", ("fetch_id",), "fetched_at",
           ("fetch_id", "source", "url", "fetched_at", "http_status", "reason", "detail", "bytes_n", "items_n", "sha256", "warc_file",
            "warc_offset", "etag", "last_modified", "cursor"),
-          ("http_status", "detail", "sha256", "warc_file", "warc_offset", "etag", "last_modified", "cursor")),
+          ("http_status", "detail", "sha256", "warc_file", "warc_offset", "etag", "last_modified", "cursor"), keep_days=180),
     Table("posts", "what the public said, once each", ("post_id",), "first_seen_at",
           ("post_id", "source", "platform", "kind", "parent_id", "root_id", "url", "author_hash", "author_kind", "is_verified",
            "followers_n",
            "region", "title", "text", "published_at", "published_precision", "first_seen_at", "fetch_id"),
-          ("parent_id", "root_id", "url", "author_hash", "author_kind", "is_verified", "followers_n", "region", "title", "published_at")),
+          ("parent_id", "root_id", "url", "author_hash", "author_kind", "is_verified", "followers_n", "region", "title", "published_at"),
+          keep_days=180),
     Table("raw_items", "landing files of one run, before the gate; each item becomes a post and an observation", ("post_id",
           "observed_at"), "observed_at",
           ("post_id", "source", "platform", "kind", "parent_id", "root_id", "url", "author_hash", "author_kind", "is_verified",
@@ -272,29 +287,30 @@ _TABLES = [
            "reposts_n", "comments_n", "likes_n", "views_n", "board_rank", "heat")),
     Table("observations", "counts of a post at a moment", ("post_id", "observed_at"), "observed_at",
           ("post_id", "observed_at", "reposts_n", "comments_n", "likes_n", "views_n", "board_rank", "heat", "fetch_id"),
-          ("reposts_n", "comments_n", "likes_n", "views_n", "board_rank", "heat")),
+          ("reposts_n", "comments_n", "likes_n", "views_n", "board_rank", "heat"), keep_days=180),
     Table("mentions", "which hospital a post speaks of", ("post_id", "hospital_id"), "first_seen_at",
           ("post_id", "hospital_id", "campus", "department", "person", "evidence", "confidence_p", "status", "first_seen_at"),
-          ("campus", "department", "person")),
+          ("campus", "department", "person"), keep_days=180),
     Table("scores", "what the classifier read in a post", ("post_id", "model_version"), "first_seen_at",
-          ("post_id", "model_version", "relevant_p", "negative_p", "neutral_p", "positive_p", "category", "category_p", "first_seen_at")),
+          ("post_id", "model_version", "relevant_p", "negative_p", "neutral_p", "positive_p", "category", "category_p", "first_seen_at"),
+          keep_days=180),
     Table("events", "posts about one happening, as known at as_of", ("event_id", "as_of"), "as_of",
           ("event_id", "as_of", "hospital_id", "title", "category", "first_post_at", "last_post_at", "posts_n", "authors_n", "platforms",
-           "growth")),
+           "growth"), keep_days=1095),
     Table("event_posts", "which posts make an event, as known at as_of", ("event_id", "post_id", "as_of"), "as_of",
-          ("event_id", "post_id", "as_of")),
+          ("event_id", "post_id", "as_of"), keep_days=180),
     Table("forecasts", "will it escalate, and what would prove it", ("event_id", "as_of", "horizon_h"), "as_of",
           ("event_id", "as_of", "horizon_h", "escalates_p", "expected_n", "low_n", "high_n", "drivers", "model_version", "resolve_rule",
-           "resolve_at")),
+           "resolve_at"), keep_days=1095),
     Table("warnings", "the graded list as it stood at as_of; a warning that stands on several lists was issued at the first",
           ("warning_id", "as_of"), "as_of",
           ("warning_id", "event_id", "hospital_id", "as_of", "level", "severity", "rank", "title", "category", "department", "escalates_p",
            "reasons", "owner_role", "due_at", "plan_version", "is_drill"),
-          ("department", "escalates_p")),
+          ("department", "escalates_p"), keep_days=1095),
     Table("deliveries", "what left, by which channel", ("delivery_id",), "sent_at",
-          ("delivery_id", "as_of", "channel", "is_sent", "receipt", "sent_at"), ("receipt",)),
+          ("delivery_id", "as_of", "channel", "is_sent", "receipt", "sent_at"), ("receipt",), keep_days=1095),
     Table("outcomes", "how each forecast ended, by its own rule", ("event_id", "as_of", "horizon_h"), "resolved_at",
-          ("event_id", "as_of", "horizon_h", "outcome", "observed_n", "detail", "resolved_at"), ("observed_n", "detail")),
+          ("event_id", "as_of", "horizon_h", "outcome", "observed_n", "detail", "resolved_at"), ("observed_n", "detail"), keep_days=1095),
     Table("verdicts", "what people decided on the desk", ("verdict_id",), "said_at",
           ("verdict_id", "warning_id", "verdict", "level", "person_role", "note", "said_at"), ("level", "note")),
     Table("labels", "what people read in a text; a correction is a new row, the newest of an annotator counts",
@@ -303,30 +319,35 @@ _TABLES = [
            "queue_reason", "origin"),
           ("post_id", "sentiment", "category", "queue_reason")),
     Table("quarantine", "rows set aside, with the reason", ("table_name", "row_id", "quarantine_reason"), "set_aside_at",
-          ("table_name", "row_id", "source", "quarantine_reason", "column_name", "detail", "row", "set_aside_at"), ("source", "detail")),
+          ("table_name", "row_id", "source", "quarantine_reason", "column_name", "detail", "row", "set_aside_at"), ("source", "detail"),
+          keep_days=180),
     Table("quarantine_actions", "who let a row set aside in, or wrote it off, when and why; the newest word on a row counts",
           ("action_id",), "acted_at",
           ("action_id", "table_name", "row_id", "quarantine_reason", "action", "is_override", "detail", "acted_by", "acted_at", "why"),
           ("detail",)),
     Table("coverage", "how each source did in a run", ("source", "as_of"), "as_of",
           ("source", "as_of", "coverage_status", "reason", "detail", "expected_n_low", "fetches_n", "got_n", "landed_n", "quarantined_n",
-           "last_ok_at", "expected_n_high", "cadence_min", "is_asked", "newest_at", "lag_median_h", "lag_p95_h"),
-          ("detail", "last_ok_at", "expected_n_high", "cadence_min", "is_asked", "newest_at", "lag_median_h", "lag_p95_h")),
+           "last_ok_at", "expected_n_high", "cadence_min", "is_asked", "newest_at", "lag_median_min", "lag_p95_min"),
+          ("detail", "last_ok_at", "expected_n_high", "cadence_min", "is_asked", "newest_at", "lag_median_min", "lag_p95_min"),
+          keep_days=1095),
     Table("checks", "what the gate measured of each table in a run", ("table_name", "check_name", "as_of"), "as_of",
           ("as_of", "table_name", "check_name", "check_severity", "value", "limit", "rows_n", "check_verdict", "sentence"),
-          ("value", "limit", "sentence")),
+          ("value", "limit", "sentence"), keep_days=1095),
     Table("drift", "has what comes in, or what the model reads in it, moved away from a reference; a day's row a feature and window",
           ("as_of", "days_n", "feature"), "as_of",
           ("as_of", "days_n", "feature", "model_version", "texts_n", "reference", "reference_n", "psi", "chance_psi", "text_mean",
            "reference_mean", "drift_status"),
-          ("psi", "chance_psi", "text_mean", "reference_mean")),
+          ("psi", "chance_psi", "text_mean", "reference_mean"), keep_days=1095),
     Table("explanations", "which words moved what the classifier read in a post; only of posts that carry a warning",
           ("post_id", "model_version", "head", "part", "start_n"), "first_seen_at",
-          ("post_id", "model_version", "head", "label", "part", "start_n", "word", "fall_p", "first_seen_at")),
+          ("post_id", "model_version", "head", "label", "part", "start_n", "word", "fall_p", "first_seen_at"), keep_days=180),
+    Table("erasures", "what was erased at someone's wish, by hashes alone: the audit, and what keeps it out from then on",
+          ("erased_kind", "erased_id"), "erased_at",
+          ("erased_kind", "erased_id", "note", "erased_at"), ("note",)),
 ]  # fmt: skip
 
 # Every row says which run wrote it, and lies in the partition of its own clock.
-TABLES: dict[str, Table] = {t.name: Table(t.name, t.meaning, t.key, t.clock, (*t.columns, "run_id", "day_on"), t.optional) for t in _TABLES}
+TABLES: dict[str, Table] = {table.name: replace(table, columns=(*table.columns, "run_id", "day_on")) for table in _TABLES}
 
 
 def polars_schema(table: str) -> pl.Schema:

@@ -6,10 +6,10 @@ Environment wins over the file; names are GUANCHAO_ROOT, GUANCHAO_DRILL, …
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import PositiveInt, SecretStr, ValidationError
+from pydantic import Field, PositiveInt, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -49,20 +49,25 @@ class Settings(BaseSettings):
 
     conf: Path = PROJECT / "conf" / "drill"
     root: Path = Path("data/drill")
+    storage: str | None = Field(default=None, pattern=r"^s3://[^/]+/.+")  # s3://bucket/prefix: the tables there instead of under root
+    keep_days: dict[str, int | None] = {}  # table -> days its rows are kept, where not as warehouse/schema.py says; null: for good
     name: str = "观潮"
     drill: bool = False
     scenario: str | None = None
     as_of: str | None = None  # a drill's own instant; in life a run looks back from now
     event_window_days: int = 30
     list_days: int = 2
+    crawl_shard: Annotated[str, Field(pattern=r"^[1-9]\d*/[1-9]\d*$")] = "1/1"  # this worker's part of the sources: the 2nd of 3 is 2/3
     crawl_processes: PositiveInt = 4  # sources asked at the same time, each on hosts of its own
+    screenshots: bool = False  # the daily run shoots the pages of the posts that carry its warnings (docs/evidence.md)
     task_runner: Literal["threads", "ray"] = "threads"  # who reads years of posts again (guanchao backscore)
     cluster: str | None = None  # address of a Ray cluster; none: Ray on this machine
     author_secret: SecretStr = SecretStr("")
 
     @property
     def warehouse(self) -> Path:
-        return self.root / "warehouse"
+        """Where the tables lie; a bucket's address as a Path (warehouse/storage.py reads it back)."""
+        return Path(self.storage) if self.storage else self.root / "warehouse"
 
     @property
     def archive(self) -> Path:

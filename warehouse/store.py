@@ -1,161 +1,192 @@
 """The only reader and writer of tables: Delta Lake (Parquet files and a log), a folder a table, a partition a Shanghai day.
 
-Every write is one Delta commit: a reader sees all of it or none, and a killed writer leaves at most an unreferenced file.
-Rows are written once: `add` skips keys that are there, `replace` rewrites the rows of one `as_of`, and both write nothing
-when there is nothing to change, so a second run leaves the same bytes.
+Every write is one Delta commit, made on the very version that was read and on no other: a reader sees all of it or none, a killed writer
+leaves at most an unreferenced file, and of two writers of a table the second reads again and repeats its change.
+Rows are written once: `add` skips keys that are there, `upsert` puts a corrected row beside the one it corrects, `replace` rewrites the
+rows of one `as_of`; all write nothing when there is nothing to change, so a second run leaves the same bytes.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import polars as pl
-from deltalake import DeltaTable, WriterProperties, write_deltalake
-from deltalake.exceptions import DeltaError
+from deltalake import DeltaTable
 
 from warehouse.clock import SHANGHAI
-from warehouse.schema import TABLES, empty, polars_schema
+from warehouse.commits import Change, Tables
+from warehouse.evolution import SUPERSEDED, TableProblem, declared
+from warehouse.files import active
+from warehouse.fitting import fit
+from warehouse.keys import WORTH_IT, KeyIndex
+from warehouse.schema import TABLES, empty
+from warehouse.storage import Storage
+from warehouse.versions import succession
 
-COMPATIBLE = pl.CompatLevel.oldest()  # readable by every engine: no string views (design/STACK.md §3)
-ZSTD = WriterProperties(compression="ZSTD")
+__all__ = ["TableProblem", "Warehouse", "days_before"]
 
 
-class TableProblem(Exception):
-    """A frame does not fit its table, or the table cannot be written; nothing was."""
+class Warehouse(Tables):
+    """All tables under one root, a folder or s3://bucket/prefix. `run_id` is written into every row this object adds."""
 
-
-class Warehouse:
-    """All tables under one root. `run_id` is written into every row this object adds."""
-
-    def __init__(self, root: Path, run_id: str = "by-hand") -> None:
+    def __init__(self, root: Path | str, run_id: str = "by-hand") -> None:
+        super().__init__(Storage.at(root))
         self.root = Path(root)
         self.run_id = run_id
 
-    def path(self, table: str) -> Path:
-        return self.root / TABLES[table].name
-
-    def exists(self, table: str) -> bool:
-        return DeltaTable.is_deltatable(str(self.path(table)))  # asks the log: a writer killed at its first commit leaves a bare folder
-
     def days(self, table: str) -> list[str]:
         """Shanghai days that hold rows, in order: by the log alone, so a broken file does not hide them."""
-        return sorted({part["day_on"] for part in DeltaTable(str(self.path(table))).partitions()}) if self.exists(table) else []
+        pinned = self.opened(table)
+        return sorted({part["day_on"] for part in pinned.partitions()}) if pinned else []
 
     def scan(self, table: str, as_of: datetime | None = None, since: datetime | None = None) -> pl.LazyFrame:
-        """Rows with our clock in [since, as_of], both ends optional; an empty frame before the first write."""
-        if not self.exists(table):
+        """Rows with our clock in [since, as_of], both ends optional, as known at as_of; an empty frame before the first write."""
+        pinned = self.opened(table)
+        if pinned is None:
             return empty(table).lazy()
-        frame = pl.scan_delta(str(self.path(table)))
-        stored, schema = frame.collect_schema(), polars_schema(table)  # files older than a column read it as null
-        frame = frame.with_columns(pl.lit(None, schema[name]).alias(name) for name in schema if name not in stored).select(schema.names())
+        frame = self.stored(table, pinned)
         clock = pl.col(TABLES[table].clock)
+        if SUPERSEDED in frame.collect_schema():
+            corrected = pl.col(SUPERSEDED)
+            frame = frame.filter(corrected.is_null() if as_of is None else corrected.is_null() | (corrected > as_of)).drop(SUPERSEDED)
         if as_of is not None:
-            frame = frame.filter(pl.col("day_on") <= _day(as_of), clock <= as_of)
+            frame = frame.filter(pl.col("day_on") <= shanghai_day(as_of), clock <= as_of)
         if since is not None:
-            frame = frame.filter(pl.col("day_on") >= _day(since), clock >= since)
+            frame = frame.filter(pl.col("day_on") >= shanghai_day(since), clock >= since)
         return frame
 
     def read(self, table: str, as_of: datetime | None = None, since: datetime | None = None) -> pl.DataFrame:
         """As `scan`, collected and in key order, so that equal tables are equal frames."""
         return self.scan(table, as_of, since).collect().sort(TABLES[table].key)
 
+    def day(self, table: str, day: str) -> pl.LazyFrame:
+        """Rows of one Shanghai day as known today: that day's files alone are opened, however many others the table has."""
+        pinned = self.opened(table)
+        uris = [file.uri for file in active(pinned) if file.day == day] if pinned else []
+        if not uris:
+            return empty(table).lazy()
+        hive = {"day_on": pl.String()}
+        scans = [pl.scan_parquet(uri, hive_schema=hive, storage_options=self.storage.options) for uri in uris]
+        frame = pl.concat([declared(table, scan) for scan in scans], how="diagonal")
+        is_corrected = SUPERSEDED in frame.collect_schema()
+        return frame.filter(pl.col(SUPERSEDED).is_null()).drop(SUPERSEDED) if is_corrected else frame
+
+    def posts_about(self, hospital_id: str, day: str) -> pl.LazyFrame:
+        """Posts first seen on a Shanghai day that mention the hospital; a mention lies in its post's day."""
+        mentioned = self.day("mentions", day).filter(pl.col("hospital_id") == hospital_id).select("post_id")
+        return self.day("posts", day).join(mentioned, on="post_id", how="semi")
+
     def add(self, table: str, frame: pl.DataFrame) -> int:
         """Write the rows whose key is not there yet; returns how many were new."""
-        rows = self._fit(table, frame)
         key = list(TABLES[table].key)
-        rows = rows.unique(key, keep="first", maintain_order=True)
-        with self._writing(table):
-            if self.exists(table) and rows.height:
-                known = pl.scan_delta(str(self.path(table))).select(key)
-                rows = rows.lazy().join(known, on=key, how="anti", maintain_order="left").collect()
-            if rows.height:
-                self._append(table, rows)
-        return rows.height
+        rows = fit(table, frame, self.run_id).unique(key, keep="first", maintain_order=True)
+
+        def change(pinned: DeltaTable | None) -> Change:
+            fresh = self._without_erased(table, rows)
+            if pinned is not None:
+                fresh = fresh.join(self._known(table, pinned, fresh), on=key, how="anti", maintain_order="left")
+            return Change(fresh, fresh.height)
+
+        return self.commit(table, change) if rows.height else 0
+
+    def upsert(self, table: str, frame: pl.DataFrame) -> int:
+        """Write rows whose key is new, and rows that say something else than the one known at their clock: that one is what was known
+        until then, and `as_of` before it still reads it. Returns how many were written. One commit, whatever the days."""
+        rows = fit(table, frame, self.run_id).unique([*TABLES[table].key, TABLES[table].clock], keep="first", maintain_order=True)
+
+        def change(pinned: DeltaTable | None) -> Change:
+            fresh = self._without_erased(table, rows)
+            if pinned is None:
+                return Change(*succession(table, fresh.clear().with_columns(_never()), fresh))
+            days = self._days_of(table, pinned, fresh) or self._known(table, pinned, fresh)["day_on"].unique().to_list()
+            there = self.stored(table, pinned).filter(pl.col("day_on").is_in(days)).collect()
+            return Change(*succession(table, there if SUPERSEDED in there.columns else there.with_columns(_never()), fresh))
+
+        return self.commit(table, change) if rows.height else 0
 
     def replace(self, table: str, frame: pl.DataFrame, as_of: datetime) -> int:
         """Make `frame` the table's rows for this `as_of`; returns the rows written, 0 if they were the same already."""
-        declared = TABLES[table]
-        if declared.clock != "as_of":
-            raise TableProblem(f"{table}: its clock is {declared.clock}, not as_of; only `add` can write it")
-        rows = self._fit(table, frame).sort(declared.key)
+        known = TABLES[table]
+        if known.clock != "as_of":
+            raise TableProblem(f"{table}: its clock is {known.clock}, not as_of; only `add` can write it")
+        rows = fit(table, frame, self.run_id).sort(known.key)
         if rows.height and set(rows["as_of"].unique()) != {as_of}:
             raise TableProblem(f"{table}: replace({as_of}) was given rows of another as_of")
-        if rows.n_unique(declared.key) != rows.height:
-            raise TableProblem(f"{table}: replace({as_of}) was given two rows of one key {declared.key}")
-        with self._writing(table):
-            same_day = self.scan(table).filter(pl.col("day_on") == _day(as_of)).collect()
-            before = same_day.filter(pl.col("as_of") == as_of).sort(declared.key)
-            if before.equals(rows):
-                return 0
+        if rows.n_unique(known.key) != rows.height:
+            raise TableProblem(f"{table}: replace({as_of}) was given two rows of one key {known.key}")
+
+        def change(pinned: DeltaTable | None) -> Change:
+            kept_out = self._without_erased(table, rows)
+            if pinned is None:
+                return Change(kept_out, kept_out.height)
+            same_day = self.stored(table, pinned).filter(pl.col("day_on") == shanghai_day(as_of)).collect()
+            before = same_day.filter(pl.col("as_of") == as_of).sort(known.key)
+            if before.equals(kept_out):
+                return Change(kept_out.clear(), 0)
             if not before.height:
-                self._append(table, rows)
-            else:
-                kept = pl.concat([same_day.filter(pl.col("as_of") != as_of), rows])
-                self._write(table, kept, mode="overwrite", predicate=f"day_on = '{_day(as_of)}'")
-        return rows.height
+                return Change(kept_out, kept_out.height)
+            return Change(pl.concat([same_day.filter(pl.col("as_of") != as_of), kept_out]), kept_out.height, (shanghai_day(as_of),))
+
+        return self.commit(table, change)
+
+    def rewrite(self, table: str, where: pl.Expr, then: Callable[[pl.DataFrame], pl.DataFrame]) -> int:
+        """Put `then(rows)` in the place of the rows that match, in one commit; the clock must stay. Returns the rows that matched."""
+
+        def change(pinned: DeltaTable | None) -> Change:
+            if pinned is None:
+                return Change(empty(table), 0)
+            found = self.stored(table, pinned).filter(where).select("day_on").collect()["day_on"]
+            days = tuple(found.unique().sort())
+            there = self.stored(table, pinned).filter(pl.col("day_on").is_in(days)).collect()
+            is_meant = there.select(where.fill_null(False).alias("is_meant"))["is_meant"]
+            return Change(pl.concat([there.filter(~is_meant), then(there.filter(is_meant))]), len(found), days)
+
+        return self.commit(table, change)
 
     def fingerprint(self, table: str) -> str:
         """sha256 of the table's rows in key order: equal contents, equal fingerprint, whatever the files are called."""
         return hashlib.sha256(self.read(table).write_json().encode()).hexdigest()
 
-    def _append(self, table: str, rows: pl.DataFrame) -> None:
-        self._write(table, rows, mode="append", partition_by=["day_on"])
+    def _known(self, table: str, pinned: DeltaTable, rows: pl.DataFrame) -> pl.DataFrame:
+        """Key and day of the stored rows that have a key of `rows`."""
+        known = TABLES[table]
+        key = list(known.key)
+        stored = self.stored(table, pinned).select(*key, "day_on")
+        if known.clock in known.key:  # the key says the day
+            stored = stored.filter(pl.col("day_on").is_in(rows["day_on"].unique().to_list()))
+        elif days := self._days_of(table, pinned, rows):
+            stored = stored.filter(pl.col("day_on").is_in(days))
+        return stored.join(rows.lazy().select(key), on=key, how="semi").collect()
 
-    def _write(self, table: str, rows: pl.DataFrame, **how: Any) -> None:
-        """One commit, all or nothing; a disk that is full or away is a TableProblem."""
-        try:
-            write_deltalake(
-                str(self.path(table)), rows.to_arrow(compat_level=COMPATIBLE), schema_mode="merge", writer_properties=ZSTD, **how
-            )
-        except (DeltaError, OSError) as problem:
-            raise TableProblem(f"{table}: nothing was written to {self.path(table)}: {str(problem).splitlines()[0]}") from problem
+    def _days_of(self, table: str, pinned: DeltaTable, rows: pl.DataFrame) -> list[str]:
+        """Where a large table's index says to look; none: everywhere."""
+        files = active(pinned)
+        key = TABLES[table].key
+        stored = {field.name for field in pinned.schema().fields}
+        if sum(file.rows_n for file in files) < WORTH_IT or not stored.issuperset(key):
+            return []
+        return KeyIndex(self.storage.cache / table, key, self.storage.options).days(files, rows) or ["-"]
 
-    def _fit(self, table: str, frame: pl.DataFrame) -> pl.DataFrame:
-        """The frame in the table's columns and types; optional columns may be left out, anything else is refused."""
-        declared, schema = TABLES[table], polars_schema(table)
-        missing = [name for name in declared.columns[:-2] if name not in frame.columns and name not in declared.optional]
-        strange = [name for name in frame.columns if name not in declared.columns]
-        if missing or strange:
-            raise TableProblem(f"{table}: missing columns {missing}, unknown columns {strange}")
-        given = frame.schema
-        lossy = [name for name, dtype in schema.items() if name in given and _loses(frame[name], dtype)]
-        if lossy:
-            raise TableProblem(f"{table}: {lossy} would lose meaning: counts must be whole, instants must carry a time zone")
-        absent = [pl.lit(None, schema[name]).alias(name) for name in declared.optional if name not in given]
-        try:
-            frame = frame.with_columns(*absent, run_id=pl.lit(self.run_id), day_on=pl.lit("")).select(schema.names()).cast(schema)
-        except pl.exceptions.PolarsError as problem:
-            raise TableProblem(f"{table}: {str(problem).splitlines()[0]}") from problem
-        day = pl.col(declared.clock).dt.convert_time_zone(str(SHANGHAI)).dt.strftime("%Y-%m-%d")
-        frame = frame.with_columns(day.alias("day_on"))
-        holes = [name for name in declared.columns if name not in declared.optional and frame[name].null_count()]
-        if holes:
-            raise TableProblem(f"{table}: empty values in {holes}")
-        return frame
-
-    @contextmanager
-    def _writing(self, table: str) -> Iterator[None]:
-        """One writer a table at a time, across processes; the lock goes with the process that holds it."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        with (self.root / f".{table}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+    def _without_erased(self, table: str, rows: pl.DataFrame) -> pl.DataFrame:
+        """What people had erased does not come back with the next crawl."""
+        if table == "erasures" or not {"post_id", "author_hash"} & set(rows.columns) or not self.exists("erasures"):
+            return rows
+        gone = self.scan("erasures").select("erased_kind", "erased_id").collect()
+        for kind, column in (("post", "post_id"), ("author", "author_hash")):
+            if column in rows.columns:
+                ids = gone.filter(pl.col("erased_kind") == kind)["erased_id"]
+                rows = rows.filter(~pl.col(column).is_in(ids.to_list()).fill_null(False))
+        return rows
 
 
-def _loses(column: pl.Series, dtype: pl.DataType) -> bool:
-    """A cast that would not fail but lie: 3.7 reposts cut to 3, a time without zone taken for UTC."""
-    if isinstance(column.dtype, pl.Datetime) and isinstance(dtype, pl.Datetime):
-        return column.dtype.time_zone is None
-    return column.dtype.is_float() and dtype.is_integer() and bool((column != column.floor()).any())
+def _never() -> pl.Expr:
+    return pl.lit(None, pl.Datetime("us", "UTC")).alias(SUPERSEDED)
 
 
-def _day(moment: datetime) -> str:
+def shanghai_day(moment: datetime) -> str:
     return moment.astimezone(SHANGHAI).strftime("%Y-%m-%d")
 
 

@@ -68,8 +68,8 @@ COVERAGE_REASONS = {**FETCH_REASONS, "not_asked": "没有按时采集"}
 CHECK_VERDICTS = {"pass": "通过", "warn": "提醒", "stop": "停止"}
 TABLE_WORDS = {  # as a sentence of the gate calls a table
     "fetches": "采集记录", "posts": "帖文", "observations": "互动数", "mentions": "医院识别", "scores": "研判结果", "events": "事件",
-    "event_posts": "事件归并", "forecasts": "预测", "warnings": "预警", "explanations": "判断依据", "drift": "模型监测", "coverage": "来源覆盖",
-    "deliveries": "发送记录",
+    "event_posts": "事件归并", "forecasts": "预测", "warnings": "预警", "explanations": "判断依据", "drift": "模型监测",
+    "coverage": "来源覆盖", "deliveries": "发送记录",
 }  # fmt: skip
 COLUMN_WORDS = {"text": "正文", "title": "标题", "published_at": "发布时间", "url": "链接"}  # those a rule of rules.yml names
 
@@ -87,7 +87,9 @@ QUARANTINE_REASONS = {
 
 QUARANTINE_ACTIONS = {"released": "已放行", "dropped": "已弃用"}
 
-ARCHIVE_STATES = {"intact": "完好", "tampered": "已被改动", "missing": "缺失", "none": "未存档"}
+ARCHIVE_STATES = {"intact": "完好", "tampered": "已被改动", "missing": "缺失", "none": "未存档", "erased": "已按要求删除"}
+
+ERASED_KINDS = {"post": "帖文", "author": "作者全部帖文", "fetch": "原始答复"}
 
 OUTCOMES = {"yes": "已升级", "no": "未升级", "void": "无法判定"}
 

@@ -1,0 +1,133 @@
+"""One commit: a version is read, a change worked out of it, and made on that version or on none."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import polars as pl
+from deltalake import CommitProperties, DeltaTable, WriterProperties, write_deltalake
+from deltalake import Schema as DeltaSchema
+from deltalake.exceptions import CommitFailedError, DeltaError
+
+from warehouse.evolution import TableProblem, declared, described, needs_widening, refuse_another_key, refuse_strangers
+from warehouse.files import active, discard, removed, written
+from warehouse.schema import TABLES, empty
+from warehouse.storage import Storage
+
+COMPATIBLE = pl.CompatLevel.oldest()  # readable by every engine: no string views (design/STACK.md §3)
+ZSTD = WriterProperties(compression="ZSTD")
+ON_THIS_VERSION = CommitProperties(max_commit_retries=0)  # else delta-rs lets two appends of one key both in
+TRIES = 60
+LONGEST_WAIT_S = 2.0
+
+
+@dataclass(frozen=True)
+class Change:
+    """Rows to write; `days`: partitions whose rows they take the place of; others are added to. `count`: what the caller is told."""
+
+    rows: pl.DataFrame
+    count: int
+    days: tuple[str, ...] = ()
+
+    @property
+    def is_nothing(self) -> bool:
+        return not self.days and not self.rows.height
+
+
+class Tables:
+    """The tables of one storage: pinned, read whole, and changed by one commit at a time."""
+
+    def __init__(self, storage: Storage) -> None:
+        self.storage = storage
+
+    def opened(self, table: str) -> DeltaTable | None:
+        """The table's newest version, pinned; None before the first write, or after a writer killed at it left a bare folder."""
+        uri = self.storage.table(TABLES[table].name)
+        if not DeltaTable.is_deltatable(uri, self.storage.options):
+            return None
+        return DeltaTable(uri, storage_options=self.storage.options)
+
+    def exists(self, table: str) -> bool:
+        return DeltaTable.is_deltatable(self.storage.table(TABLES[table].name), self.storage.options)
+
+    def stored(self, table: str, pinned: DeltaTable) -> pl.LazyFrame:
+        """Every row of the pinned version in the declared columns, corrected ones and all."""
+        return declared(table, pl.scan_delta(pinned, storage_options=self.storage.options))
+
+    def commit(self, table: str, change: Callable[[DeltaTable | None], Change]) -> int:
+        """Read a version, work the change out of it, commit on that version or start over. TableProblem if nothing could be written."""
+        with self.storage.turn(table):
+            for turn in range(TRIES):
+                try:
+                    pinned = self.opened(table)
+                    meant = change(pinned)
+                    if meant.is_nothing:
+                        return meant.count
+                    self._write(table, self._ready(table, pinned, meant.rows), meant)
+                    return meant.count
+                except CommitFailedError:
+                    time.sleep(random.uniform(0, min(LONGEST_WAIT_S, 0.02 * 2**turn)))
+                except (DeltaError, OSError, pl.exceptions.ComputeError) as problem:
+                    reason = str(problem).splitlines()[0]
+                    raise TableProblem(f"{table}: nothing was written to {self.storage.table(table)}: {reason}") from problem
+        raise TableProblem(f"{table}: nothing was written to {self.storage.table(table)}: {TRIES} times another writer was first; again")
+
+    def _write(self, table: str, pinned: DeltaTable, meant: Change) -> None:
+        """Files first, then the one line of the log that makes them the table's and the replaced ones no more."""
+        replaced = removed([file for file in active(pinned) if file.day in meant.days]) if meant.days else []
+        added = written(self.storage, TABLES[table].name, meant.rows)
+        try:
+            pinned.create_write_transaction(
+                [*added, *replaced], "append", pinned.schema(), partition_by=["day_on"], commit_properties=ON_THIS_VERSION
+            )
+        except (DeltaError, OSError):
+            discard(self.storage, TABLES[table].name, added)
+            raise
+
+    def _ready(self, table: str, pinned: DeltaTable | None, rows: pl.DataFrame) -> DeltaTable:
+        """The table to write to: made if there is none, refused if the schema broke, written anew if a number became wider."""
+        if pinned is None:
+            pinned = self._create(table)
+        stored = pl.scan_delta(pinned, storage_options=self.storage.options).collect_schema()
+        refuse_strangers(table, stored)
+        refuse_another_key(table, pinned.metadata().description)
+        if needs_widening(table, stored):
+            self._widen(table, pinned)
+        self._name_columns(pinned, rows.schema, stored)
+        return pinned
+
+    def _name_columns(self, pinned: DeltaTable, schema: pl.Schema, stored: pl.Schema) -> None:
+        """New columns go into the log before rows that have them: a commit of its own, which changes no row."""
+        fresh = pl.DataFrame(schema={name: dtype for name, dtype in schema.items() if name not in stored})
+        if fresh.width:
+            fields = DeltaSchema.from_arrow(fresh.to_arrow(compat_level=COMPATIBLE).schema).fields
+            pinned.alter.add_columns(fields, commit_properties=ON_THIS_VERSION)
+
+    def _create(self, table: str) -> DeltaTable:
+        """An empty table; its log keeps the least and greatest of keys and clocks, never of what people wrote."""
+        known = TABLES[table]
+        counted = dict.fromkeys((*known.key, known.clock))
+        return DeltaTable.create(
+            self.storage.table(known.name), empty(table).to_arrow(compat_level=COMPATIBLE).schema, mode="ignore", partition_by=["day_on"],
+            name=known.name, description=described(table), configuration={"delta.dataSkippingStatsColumns": ",".join(counted)},
+            storage_options=self.storage.options,
+        )  # fmt: skip
+
+    def _widen(self, table: str, pinned: DeltaTable) -> None:
+        """The whole table in its declared types, batch by batch, in one commit."""
+        import pyarrow as pa
+
+        frame = self.stored(table, pinned)
+        schema = frame.collect_schema().to_frame().to_arrow(compat_level=COMPATIBLE).schema
+
+        def batches() -> Iterable[pa.RecordBatch]:
+            for batch in frame.collect_batches():
+                yield from batch.to_arrow(compat_level=COMPATIBLE).to_batches()
+
+        write_deltalake(
+            pinned, pa.RecordBatchReader.from_batches(schema, batches()), mode="overwrite", schema_mode="overwrite",
+            partition_by=["day_on"], writer_properties=ZSTD, commit_properties=ON_THIS_VERSION,
+        )  # fmt: skip

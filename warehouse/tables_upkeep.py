@@ -1,0 +1,145 @@
+"""What tables need while flows run: fewer and larger files, old rows and unreferenced files gone. Each is a commit of its own or none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+from deltalake import DeltaTable
+from deltalake.exceptions import CommitFailedError, DeltaError
+
+from warehouse.commits import ZSTD
+from warehouse.evolution import TableProblem
+from warehouse.schema import TABLES
+from warehouse.store import Warehouse, shanghai_day
+
+GRACE_HOURS = 24  # a reader may work on files of a version that is no longer the newest for so long
+DAYS_A_COMMIT = 31  # a compaction that loses a race loses a month's work at most
+
+
+@dataclass(frozen=True)
+class Tidied:
+    """What was done to a table, or would be: `n` days compacted, rows dropped or files removed."""
+
+    table: str
+    n: int
+    note: str = ""
+
+
+def inventory(warehouse: Warehouse) -> pl.DataFrame:
+    """A row a table that exists: rows, files, bytes, days, version, and how long its rows are kept (null: for good)."""
+    rows = []
+    for table in TABLES:
+        if (pinned := warehouse.opened(table)) is None:
+            continue
+        added = pl.DataFrame(pinned.get_add_actions(flatten=True))
+        days = added["partition.day_on"] if added.height else pl.Series([], dtype=pl.String)
+        rows.append({
+            "table": table, "rows_n": int(added["num_records"].sum()) if added.height else 0, "files_n": added.height,
+            "bytes_n": int(added["size_bytes"].sum()) if added.height else 0, "days_n": days.n_unique(),
+            "first_on": days.min(), "last_on": days.max(), "version": pinned.version(), "keep_days": TABLES[table].keep_days,
+        })  # fmt: skip
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def compact(warehouse: Warehouse, before: datetime, dry_run: bool = False) -> list[Tidied]:
+    """Days before `before` that lie in several files into one file each: the day that is being written is left in peace.
+
+    Readers keep the version they have; a writer that commits in between is repeated by itself, or this one waits for its next turn.
+    """
+    return [done for table in TABLES if (done := _compact(warehouse, table, shanghai_day(before), dry_run)) is not None]
+
+
+def _compact(warehouse: Warehouse, table: str, today: str, dry_run: bool) -> Tidied | None:
+    if (pinned := warehouse.opened(table)) is None:
+        return None
+    added = pl.DataFrame(pinned.get_add_actions(flatten=True))
+    if not added.height:
+        return None
+    split = added.group_by("partition.day_on").len().filter(pl.col("len") > 1, pl.col("partition.day_on") < today)
+    days = sorted(split["partition.day_on"])
+    if not days:
+        return None
+    if dry_run:
+        return Tidied(table, len(days))
+    done, note = 0, ""
+    for first in range(0, len(days), DAYS_A_COMMIT):
+        part = days[first : first + DAYS_A_COMMIT]
+        try:
+            with warehouse.storage.turn(table):
+                if (pinned := warehouse.opened(table)) is not None:
+                    pinned.optimize.compact(partition_filters=[("day_on", "in", part)], writer_properties=ZSTD)
+            done += len(part)
+        except CommitFailedError:
+            note = "a writer was at it; the rest next time"
+    if done and (pinned := warehouse.opened(table)) is not None:
+        pinned.create_checkpoint()
+    return Tidied(table, done, note)
+
+
+def vacuum(warehouse: Warehouse, hours: int = GRACE_HOURS, dry_run: bool = False) -> list[Tidied]:
+    """Remove files that no version younger than `hours` refers to: of compacted, replaced, erased rows and of killed writers.
+
+    Below an hour only on a folder, whose lock keeps writers out meanwhile; whoever is still reading an older version fails then.
+    """
+    if hours < 1 and warehouse.storage.is_remote:
+        raise TableProblem(f"vacuum: {hours} hours on {warehouse.storage.location} could remove what a writer is just writing; at least 1")
+    return [Tidied(table, n) for table in TABLES if (n := _vacuum(warehouse, table, hours, dry_run))]
+
+
+def _vacuum(warehouse: Warehouse, table: str, hours: int, dry_run: bool) -> int:
+    with warehouse.storage.turn(table):
+        if (pinned := warehouse.opened(table)) is None:
+            return 0
+        try:
+            return len(pinned.vacuum(retention_hours=hours, dry_run=dry_run, enforce_retention_duration=False, full=True))
+        except (DeltaError, OSError) as problem:
+            raise TableProblem(f"{table}: not vacuumed: {str(problem).splitlines()[0]}") from problem
+
+
+def drop_old(warehouse: Warehouse, archive: Path, at: datetime, keep: dict[str, int | None], dry_run: bool = False) -> list[Tidied]:
+    """Rows of days that are over, and the archive files no row points at any more."""
+    return [*retain(warehouse, at, keep, dry_run), *retain_archive(warehouse, archive, at, keep, dry_run)]
+
+
+def retain(warehouse: Warehouse, at: datetime, keep: dict[str, int | None], dry_run: bool = False) -> list[Tidied]:
+    """Drop the days that are over: a table's `keep_days`, or what `keep` says instead. By whole partitions, so no row is read."""
+    kept = {table: keep.get(table, TABLES[table].keep_days) for table in TABLES}
+    return [done for table, days in kept.items() if days is not None and (done := _retain(warehouse, table, at, days, dry_run)) is not None]
+
+
+def _retain(warehouse: Warehouse, table: str, at: datetime, days: int, dry_run: bool) -> Tidied | None:
+    first = shanghai_day(at - timedelta(days=days))
+    with warehouse.storage.turn(table):
+        pinned = warehouse.opened(table)
+        over = _over(pinned, first) if pinned else pl.DataFrame()
+        if pinned is None or not over.height:
+            return None
+        if not dry_run:
+            pinned.delete(f"day_on < '{first}'")
+    return Tidied(table, int(over["num_records"].sum()), f"before {first}")
+
+
+def _over(pinned: DeltaTable, first: str) -> pl.DataFrame:
+    added = pl.DataFrame(pinned.get_add_actions(flatten=True))
+    return added.filter(pl.col("partition.day_on") < first) if added.height else added
+
+
+def retain_archive(warehouse: Warehouse, archive: Path, at: datetime, keep: dict[str, int | None], dry_run: bool = False) -> list[Tidied]:
+    """Remove the archive's files that are older than fetches are kept and that no fetch points at; empty folders go too."""
+    days = keep.get("fetches", TABLES["fetches"].keep_days)
+    if days is None or not archive.is_dir():
+        return []
+    named = set(warehouse.scan("fetches").select("warc_file").drop_nulls().unique().collect()["warc_file"])
+    over = (at - timedelta(days=days)).timestamp()
+    files = [path for path in sorted(archive.rglob("*")) if path.is_file() and path.stat().st_mtime < over]
+    files = [path for path in files if str(path.relative_to(archive)) not in named]
+    if not dry_run:
+        for path in files:
+            path.unlink(missing_ok=True)
+        for folder in sorted((path for path in archive.rglob("*") if path.is_dir()), reverse=True):
+            if not any(folder.iterdir()):
+                folder.rmdir()
+    return [Tidied("archive", len(files), f"before {shanghai_day(at - timedelta(days=days))}")] if files else []
