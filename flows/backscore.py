@@ -75,7 +75,8 @@ def rescore(settings: Settings, workers: int, within: Days = ALWAYS, model: Path
     """
     out = settings.root / "backscore"
     threads = 1 if settings.task_runner == "ray" else 0  # a Ray worker is given one core
-    work = Work(str(settings.warehouse.resolve()), str(model.resolve()), version(model), str(out.resolve()), threads)
+    tables = str(settings.warehouse if settings.storage else settings.warehouse.resolve())
+    work = Work(tables, str(model.resolve()), version(model), str(out.resolve()), threads)
     with alone(out):
         portions = unread_portions(work, within)
         if not portions:

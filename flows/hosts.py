@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +54,11 @@ def reserved(hosts: Sequence[str], locks: Path) -> Iterator[None]:
 def _limited(names: list[str]) -> Iterator[None]:
     from prefect.client.orchestration import get_client
     from prefect.concurrency.sync import concurrency
+    from prefect.exceptions import ObjectAlreadyExists
 
     with get_client(sync_client=True) as client:
         for name in names:
-            client.upsert_global_concurrency_limit_by_name(name, 1)
+            with suppress(ObjectAlreadyExists):  # another worker made it between our looking and our making
+                client.upsert_global_concurrency_limit_by_name(name, 1)
     with concurrency(names, strict=True):
         yield
