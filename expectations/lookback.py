@@ -40,5 +40,7 @@ def look_back(warehouse: Warehouse, as_of: datetime) -> int:
         expected_n_low=zero, fetches_n=zero, quarantined_n=zero,
     )  # fmt: skip
     schema = polars_schema("coverage")
+    unsaid = [pl.lit(None, schema[name]).alias(name) for name in columns("coverage") if name not in coverage.columns]
+    coverage = coverage.with_columns(unsaid)  # cadence, lag: a source nobody asked promised nothing
     warehouse.replace("coverage", coverage.select(pl.col(name).cast(schema[name]) for name in columns("coverage")), as_of)
     return coverage.height
