@@ -17,7 +17,7 @@ DRILL = PROJECT / "conf" / "drill"
 def guanchao(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
     command = [str(Path(sys.executable).with_name("guanchao")), *words]
     environment = {**os.environ, "GUANCHAO_ROOT": str(root)}
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=environment)
+    return subprocess.run(command, capture_output=True, text=True, timeout=400, check=False, env=environment)
 
 
 @pytest.fixture
