@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from briefing.evidence_page import COUNTS, Contents, problems, time_words
-from briefing.twins import FORMULA
+from briefing.twins import cell
 from warehouse.clock import SHANGHAI
 from warehouse.evidence import Case, Record
 from warehouse.vocabulary import ARCHIVE_STATES, KINDS, PLATFORMS, PRECISIONS
@@ -48,7 +48,7 @@ def rows_csv(case: Case, records: list[Record], is_drill: bool) -> str:
         record = numbers.get(row[-1] or "")
         sha256 = record.fetch["sha256"] if record and record.fetch else ""
         state = ARCHIVE_STATES[record.state] if record else "已不在库中"
-        writer.writerow([_cell(value) for value in (stamp, *row[:-1], f"R{record.number}" if record else "", row[-1], sha256, state)])
+        writer.writerow([cell(value) for value in (stamp, *row[:-1], f"R{record.number}" if record else "", row[-1], sha256, state)])
     return text.getvalue()
 
 
@@ -72,11 +72,6 @@ def _lines(case: Case) -> Iterator[list[Any]]:
         yield ["帖文", post["post_id"], *words, *times, *[""] * len(COUNTS), post["fetch_id"]]
     for seen in case.observations:
         yield ["读数", seen["post_id"], *[""] * 10, time_words(seen["observed_at"]), *(seen[name] for name in COUNTS), seen["fetch_id"]]
-
-
-def _cell(value: Any) -> str:
-    said = "" if value is None else str(value)
-    return f"'{said}" if said.lstrip(" ").startswith(FORMULA) else said
 
 
 def _iso(value: Any) -> str:

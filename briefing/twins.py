@@ -58,10 +58,11 @@ def as_csv(said: dict[str, Any], rows: list[dict[str, Any]]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, list(lines[0]), lineterminator="\r\n")
     writer.writeheader()
-    writer.writerows({name: _cell(value) for name, value in line.items()} for line in lines)
+    writer.writerows({name: cell(value) for name, value in line.items()} for line in lines)
     return text.getvalue()
 
 
-def _cell(value: Any) -> str:
-    said = str(value)
+def cell(value: Any) -> str:
+    """A value as a sheet shows it and does not run it; nothing is an empty cell."""
+    said = "" if value is None else str(value)
     return f"'{said}" if said.lstrip(" ").startswith(FORMULA) else said

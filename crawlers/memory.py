@@ -54,12 +54,15 @@ class Memory:
         return cls(validators, set(said["read"]), said["cursors"], said["usual"])
 
 
-def remember(fetches: pl.DataFrame, posts: pl.DataFrame, sources: Iterable[str]) -> dict[str, Memory]:
-    """Memories by source. fetches, posts: rows of those tables (or of landing files) from before the run; order does not matter."""
-    memories = {source: Memory() for source in sources}
+def remember(fetches: pl.DataFrame, posts: pl.DataFrame | pl.LazyFrame, sources: Iterable[str]) -> dict[str, Memory]:
+    """Memories by source. fetches, posts: rows of those tables (or of landing files) from before the run; order does not matter.
+
+    Of `posts` only shares are taken, so a month of them is best handed over lazily.
+    """
+    filled = [pl.col(column).is_not_null().mean().alias(name) for name, column in FILLED.items()]
+    shares = posts.lazy().group_by("source").agg(pl.len(), *filled).filter(pl.col("len") >= LEAST_FOR_USUAL).drop("len").collect()
+    usual = {row.pop("source"): row for row in shares.to_dicts()}
+    memories = {source: Memory(usual=usual.get(source, {})) for source in sources}
     for source, memory in memories.items():
         memory.learn(fetches.filter(pl.col("source") == source))
-        own = posts.filter(pl.col("source") == source)
-        if own.height >= LEAST_FOR_USUAL:
-            memory.usual = {name: 1 - own[column].null_count() / own.height for name, column in FILLED.items()}
     return memories

@@ -17,7 +17,7 @@ from flows.road import Road
 
 SOURCE_S = 900.0  # the longest a source may take
 RUN = "run.json"  # in a landing folder: the process that fills it, and the items a run each source should bring
-KNOWN_OF_POSTS = ("post_id", "source", "url", "title", "author_hash", "published_at", "first_seen_at")
+KNOWN_OF_FETCHES = ("fetch_id", "source", "url", "fetched_at", "http_status", "reason", "etag", "last_modified", "cursor")
 
 
 def crawl(road: Road) -> int:
@@ -54,10 +54,11 @@ def _errands(road: Road) -> tuple[list[Any], dict[str, Any]]:
     from crawlers.run import Errand
 
     cards = of_shard(road.cards(), road.settings.crawl_shard)
-    fetches, posts = _fetches_before(road), _before(road, "posts").select(KNOWN_OF_POSTS).collect()
-    followed = posts.filter(pl.col("source").is_in([card.id for card in cards if card.options.get("again")])).select("post_id")
+    fetches, posts = _fetches_before(road), _before(road, "posts")
+    following = [card.id for card in cards if card.options.get("again")]
+    followed = posts.filter(pl.col("source").is_in(following)).select("post_id", "source", "url", "first_seen_at").collect()
     observations = _before(road, "observations").join(followed.lazy(), on="post_id", how="semi").collect()
-    again = due(posts, observations, fetches, cards, road.start)
+    again = due(followed, observations, fetches, cards, road.start)
     last = dict(fetches.group_by("source").agg(pl.col("fetched_at").max()).iter_rows())
     fresh = {card.id for card in cards if road.edition == "daily" or _is_due(card, last.get(card.id), road.start)}
     asked = [card for card in cards if card.id in fresh or card.id in again]
@@ -76,8 +77,9 @@ def _fetches_before(road: Road) -> pl.DataFrame:
     """The table's, and those that still lie in the landing folders of runs that were killed."""
     from crawlers.landing import read_landing
 
-    landed = [read_landing(folder)[1] for folder in _left_by_killed_runs(road)]
-    return pl.concat([_before(road, "fetches").collect(), *landed], how="diagonal_relaxed").unique("fetch_id", maintain_order=True)
+    landed = [read_landing(folder)[1].select(KNOWN_OF_FETCHES) for folder in _left_by_killed_runs(road)]
+    stored = _before(road, "fetches").select(KNOWN_OF_FETCHES).collect()
+    return pl.concat([stored, *landed]).unique("fetch_id", maintain_order=True)
 
 
 def _is_due(card: Any, last: datetime | None, at: datetime) -> bool:

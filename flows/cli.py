@@ -19,7 +19,7 @@ from flows.cli_tables import tables
 from flows.cli_train import train
 from flows.cli_validate import validate
 from flows.options import DRILL, SHARED, AsOf, Conf, Data, Tracking, prepare
-from warehouse.settings import ConfigProblem, load_settings
+from warehouse.settings import ConfigProblem, Settings, load_settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="观潮 Guanchao: 医院网络舆情预警")
 app.add_typer(train, name="train")
@@ -36,19 +36,16 @@ app.command()(evidence)
 @app.command()
 def run(conf: Conf = DRILL, as_of: AsOf = None) -> None:
     """The whole road, from the crawl to the published list. A past --as-of is run again without network."""
-    from flows.terminal import print_steps
-
     settings = load_settings(conf)
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")  # the table below says what happened
     prepare(settings)
     from flows.daily import daily
+    from flows.road import when
 
+    when(as_of, settings.as_of)  # a time nobody can read is said before a flow is started for it
     relived = as_of is not None and not settings.drill
     steps: Any = daily(str(conf), as_of, crawl=not relived, return_state=True).result(raise_on_failure=False)
-    if isinstance(steps, BaseException):
-        raise steps
-    if not print_steps(steps, settings, conf):
-        raise typer.Exit(1)
+    _show(steps, settings, conf)
 
 
 @app.command()
@@ -57,8 +54,6 @@ def crawl(
     shard: Annotated[str | None, typer.Option(help="this worker's part of the sources, e.g. 2/3; default: crawl_shard of settings")] = None,
 ) -> None:
     """Ask the sources that are due and land what they say, without a list: for workers that share the sources between them."""
-    from flows.terminal import print_steps
-
     os.environ.update({"GUANCHAO_CRAWL_SHARD": shard} if shard else {})
     settings = load_settings(conf)
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
@@ -66,10 +61,7 @@ def crawl(
     from flows.pulse import arrive
 
     steps: Any = arrive(str(conf), return_state=True).result(raise_on_failure=False)
-    if isinstance(steps, BaseException):
-        raise steps
-    if not print_steps(steps, settings, conf, makes_list=False):
-        raise typer.Exit(1)
+    _show(steps, settings, conf, makes_list=False)
 
 
 @app.command()
@@ -234,6 +226,16 @@ def bench(
     with contextlib.redirect_stdout(sys.stderr):  # nncf draws its bars on stdout
         figures = BENCHES[name](data, full)
     typer.echo(json.dumps(figures, ensure_ascii=False, indent=1))
+
+
+def _show(steps: Any, settings: Settings, conf: Path, makes_list: bool = True) -> None:
+    """What a flow's run came to; exit code 1 if a stage stopped."""
+    from flows.terminal import print_steps
+
+    if isinstance(steps, BaseException):
+        raise steps
+    if not print_steps(steps, settings, conf, makes_list=makes_list):
+        raise typer.Exit(1)
 
 
 def main() -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import polars as pl
 
+from briefing.twins import cell
 from crawlers.imports.importers import Batch, Import
 from expectations.gate import StageStop, check
 from expectations.land import Landed, land
@@ -23,7 +24,6 @@ from warehouse.schema import polars_schema
 from warehouse.store import Warehouse
 from warehouse.vocabulary import QUARANTINE_REASONS
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run
 Progress = Callable[[Import], None]
 
 
@@ -81,14 +81,9 @@ def _rejects(path: Path) -> Iterator[Callable[[Batch], None]]:
         out.writerow(("row_n", "column", "reason", "原因", "row"))
 
         def write(batch: Batch) -> None:
-            out.writerows((n, safe(column), reason, QUARANTINE_REASONS[reason], safe(row)) for n, column, reason, row in batch.rejects)
+            out.writerows((n, cell(column), reason, QUARANTINE_REASONS[reason], cell(row)) for n, column, reason, row in batch.rejects)
 
         yield write
-
-
-def safe(cell: str) -> str:
-    """A cell that a spreadsheet shows and does not run."""
-    return f"'{cell}" if cell.startswith(FORMULA) else cell
 
 
 def judge(read: Import, staged: Staged, as_of: datetime) -> None:

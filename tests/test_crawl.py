@@ -22,6 +22,7 @@ import polars as pl
 import pytest
 from warcio.archiveiterator import ArchiveIterator
 
+from crawlers.bench.siege import children
 from crawlers.card import Card
 from crawlers.items import Answer, Fetch
 from crawlers.landing import BATCH, Landing
@@ -350,14 +351,9 @@ def test_a_killed_child_leaves_a_row(conf: Path, tmp_path: Path) -> None:
         end = time.monotonic() + 40
         while len(killed) < STARTS and time.monotonic() < end:
             time.sleep(0.05)
-            for process in Path("/proc").glob("[0-9]*/cmdline"):
-                try:
-                    words = process.read_bytes()
-                except OSError:
-                    continue
-                if b"crawlers.child" in words and str(tmp_path).encode() in words:
-                    os.kill(int(process.parent.name), signal.SIGKILL)
-                    killed.add(int(process.parent.name))
+            for pid in children(tmp_path):
+                os.kill(pid, signal.SIGKILL)
+                killed.add(pid)
 
     killer = threading.Thread(target=kill_every_child)
     killer.start()

@@ -14,12 +14,12 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
+from briefing.twins import cell as safe
 from crawlers.imports import importers
 from crawlers.imports.importers import ImportProblem
 from expectations.gate import StageStop
 from flows import imports
 from flows.cli import app
-from flows.import_landing import safe
 from flows.imports import Wish
 from flows.options import DRILL
 from tests.media_crawler import NOTE, REPLY, write_folder

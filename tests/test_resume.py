@@ -25,6 +25,7 @@ import yaml
 from warcio.archiveiterator import ArchiveIterator
 
 from crawlers.archive import Archive, mend
+from crawlers.bench.siege import children
 from crawlers.card import Card
 from crawlers.landing import BATCH, Landing, read_landing
 from crawlers.run import crawl
@@ -133,18 +134,6 @@ def column(base: str) -> Card:
     )  # fmt: skip
 
 
-def children(folder: Path) -> list[int]:
-    found = []
-    for process in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = process.read_bytes()
-        except OSError:
-            continue
-        if b"crawlers.child" in words and str(folder).encode() in words:
-            found.append(int(process.parent.name))
-    return found
-
-
 def kill_after(folder: Path, asked: Counter[str], pages: int) -> None:
     """kill -9 the child once the site has been asked for so many pages."""
     until(lambda: sum(asked.values()) >= pages)
@@ -190,7 +179,7 @@ def test_a_killed_parent_takes_its_child_along_and_the_next_crawl_goes_on(
     until(lambda: sum(asked.values()) >= 150)
     parent.kill()
     parent.wait()
-    until(lambda: not children(tmp_path))
+    until(lambda: not list(children(tmp_path)))
     crawl(column(base), tmp_path / "landing", conf, Clock(NOW), timeout_s=60)
     whole(tmp_path / "landing", asked)
 

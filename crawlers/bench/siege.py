@@ -130,14 +130,15 @@ def _kill(landing: Path, after_s: float) -> None:
     """Every child of this landing folder that starts within the next seconds is killed once, so that both its starts die."""
     end, seen = time.monotonic() + after_s * 3, dict[int, float]()
     while time.monotonic() < end:
-        for pid in _children(landing):
+        for pid in children(landing):
             born = seen.setdefault(pid, time.monotonic())
             if time.monotonic() - born > after_s:
                 os.kill(pid, signal.SIGKILL)
         time.sleep(0.02)
 
 
-def _children(landing: Path) -> Iterator[int]:
+def children(landing: Path) -> Iterator[int]:
+    """Process ids of the crawlers that work for a landing folder, or for any below `landing`."""
     for process in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             words = process.read_bytes()
