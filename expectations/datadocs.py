@@ -21,6 +21,7 @@ from warehouse.vocabulary import CHECK_VERDICTS, QUARANTINE_REASONS, TABLE_WORDS
 
 STYLE = """
 body{font:15px/1.6 "Noto Sans CJK SC","Microsoft YaHei",sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#1c2733}
+div{overflow-x:auto}
 table{border-collapse:collapse;width:100%;margin:.5rem 0 2rem}th,td{border:1px solid #d5dde5;padding:.3rem .6rem;text-align:left}
 th{background:#f2f5f8}.no{background:#fdecea}.warn{background:#fff6e0}code{font-size:13px}
 """
@@ -133,7 +134,7 @@ def _table(title: str, heads: tuple[str, ...], rows: Sequence[tuple[str, tuple[o
         return f"<h2>{escape(title)}</h2><p>无</p>"
     head = "".join(f"<th>{escape(name)}</th>" for name in heads)
     body = "\n".join(f'<tr class="{shade}">{"".join(map(_cell, row))}</tr>' for shade, row in rows)
-    return f"<h2>{escape(title)}</h2><table><tr>{head}</tr>\n{body}</table>"
+    return f"<h2>{escape(title)}</h2><div><table><tr>{head}</tr>\n{body}</table></div>"
 
 
 def _cell(said: object) -> str:
