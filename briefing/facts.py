@@ -85,6 +85,6 @@ def measure(
 
 def chances(forecasts: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
     """One row an event: p_24h, p_48h (null where not forecast) and the drivers of its nearest horizon."""
-    now = forecasts.filter(pl.col("as_of") == as_of).sort("event_id", "horizon_h")
+    now = forecasts.filter(pl.col("as_of") == as_of, pl.col("target") == "escalation").sort("event_id", "horizon_h")
     at = {f"p_{h}h": pl.col("escalates_p").filter(pl.col("horizon_h") == h).first() for h in (24, 48)}
     return now.group_by("event_id", maintain_order=True).agg(drivers=pl.col("drivers").first(), **at)

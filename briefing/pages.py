@@ -47,7 +47,7 @@ def cards(frames: Frames, playbook: Playbook, hospitals: dict[str, str], as_of: 
     """One card a warning, in rank order."""
     inside = _inside(frames, as_of)
     by_event = {event_id: rows for (event_id,), rows in inside.group_by("event_id")}
-    forecasts = frames.forecasts.filter(pl.col("as_of") == as_of).sort("event_id", "horizon_h")
+    forecasts = frames.forecasts.filter(pl.col("as_of") == as_of, pl.col("target") == "escalation").sort("event_id", "horizon_h")
     sizes = dict(frames.events.filter(pl.col("as_of") == as_of).select("event_id", "posts_n").iter_rows())
     made = []
     for warning in frames.warnings.sort("rank", "warning_id").iter_rows(named=True):

@@ -136,6 +136,7 @@ def _events() -> dict[str, list[dict[str, Any]]]:
                     "event_id": event_id,
                     "as_of": NOW,
                     "horizon_h": horizon_h,
+                    "target": "escalation",
                     "escalates_p": p,
                     "expected_n": posts_n * 2.6,
                     "low_n": posts_n * 1.3,

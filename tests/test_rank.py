@@ -63,7 +63,15 @@ class World:
         self.post(event_id, f"{event_id}-0", **post)
         for horizon, p in ((24, p24), (48, p48)):
             if p is not None:
-                self.put("forecasts", event_id=event_id, as_of=as_of, horizon_h=horizon, escalates_p=p, drivers=[f"因素{horizon}"])
+                self.put(
+                    "forecasts",
+                    event_id=event_id,
+                    as_of=as_of,
+                    horizon_h=horizon,
+                    target="escalation",
+                    escalates_p=p,
+                    drivers=[f"因素{horizon}"],
+                )
 
     def sent(self, event_id: str, level: int, hours_ago: float, warning_id: str = "", is_drill: bool = False) -> None:
         self.put("warnings", warning_id=warning_id or f"{event_id}@{hours_ago}", event_id=event_id, level=level,
@@ -476,14 +484,14 @@ def test_nothing_later_than_as_of_is_looked_at(world: World, playbook: Playbook)
         world.post("a", f"late-{n}", hours_ago=2, seen_ago=-1, text="死亡")
     world.put("observations", post_id="a-0", observed_at=later, board_rank=1)
     world.put("events", **{**world.rows["events"][0], "as_of": later, "title": "后来的标题"})
-    world.put("forecasts", event_id="a", as_of=later, horizon_h=24, escalates_p=0.99, drivers=["后来"])
+    world.put("forecasts", event_id="a", target="escalation", as_of=later, horizon_h=24, escalates_p=0.99, drivers=["后来"])
     world.sent("a", level=3, hours_ago=-2)
     assert world.rank(playbook).equals(before)
 
 
 def test_a_forecast_of_an_earlier_run_does_not_speak_for_this_one(world: World, playbook: Playbook) -> None:
     world.event("a", p24=0.2)
-    world.put("forecasts", event_id="a", as_of=NOW - 24 * HOUR, horizon_h=48, escalates_p=0.99, drivers=["昨天"])
+    world.put("forecasts", event_id="a", target="escalation", as_of=NOW - 24 * HOUR, horizon_h=48, escalates_p=0.99, drivers=["昨天"])
     assert world.listed(playbook) == [("a", 1)]
 
 

@@ -136,6 +136,7 @@ def warehouse(tmp_path: Path) -> Warehouse:
                         "event_id": "e1",
                         "as_of": as_of,
                         "horizon_h": hours,
+                        "target": "escalation",
                         "escalates_p": 0.5,
                         "expected_n": 9.0,
                         "low_n": 1.0,

@@ -1,7 +1,8 @@
 """Files of an earlier schema read as the declared one; a change that they could not follow is refused.
 
-Without further ado: a new optional column (older files: null), a wider number, a new name (`Column.aliases`), a dropped column
-(`Table.retired`). Anything else needs the table rewritten, by someone who knows what the old values mean.
+Without further ado: a new optional column (older files: null), a new column whose older rows all mean one thing (`Column.before`), a
+wider number, a new name (`Column.aliases`), a dropped column (`Table.retired`). Anything else needs the table rewritten, by someone who
+knows what the old values mean.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ def _column(table: str, name: str, stored: pl.Schema) -> pl.Expr:
         return read if names[0] == name else read.alias(name)
     if names:
         return pl.coalesce(pl.col(known).cast(column.dtype) for known in names).alias(name)
+    if column.before is not None:
+        return pl.lit(column.before, column.dtype).alias(name)
     if name not in TABLES[table].optional:
         raise TableProblem(
             f"{table}: {name} is new in schema.py and older files have none; list it under `optional`, or name what it was called before "

@@ -20,7 +20,7 @@ TEXT, COUNT, REAL, FLAG, LIST = pl.String(), pl.Int64(), pl.Float64(), pl.Boolea
 class Column:
     """One meaning, wherever it appears. `low`/`high` bound numbers, `longest` bounds text (characters).
 
-    `aliases` are names it had before: older files are still read by them.
+    `aliases` are names it had before: older files are still read by them. `before` is what rows of files without it mean.
     """
 
     name: str
@@ -32,6 +32,7 @@ class Column:
     longest: int | None = None
     pattern: str | None = None
     aliases: tuple[str, ...] = ()
+    before: str | None = None
 
 
 @dataclass(frozen=True)
@@ -169,6 +170,13 @@ def _events() -> list[Column]:
         Column("authors_n", COUNT, "distinct known authors", low=0),
         Column("platforms", LIST, "platforms it was seen on, sorted"),
         Column("growth", REAL, "posts of the last 24 h over posts of the 24 h before, both + 1", low=0),
+        Column(
+            "target",
+            TEXT,
+            "what is forecast: the shape of its rule (vocabulary.TARGETS)",
+            pattern=r"^(escalation|level_[1-5]|reposts_\d+|board_top10|on_board)$",
+            before="escalation",
+        ),
         Column("horizon_h", COUNT, "hours ahead", low=1, high=168),
         Column("escalates_p", REAL, "calibrated probability that the rule holds at resolve_at", low=0, high=1),
         Column("expected_n", REAL, "expected size at the horizon, in the unit the rule names", low=0),
@@ -176,6 +184,12 @@ def _events() -> list[Column]:
         Column("high_n", REAL, "80 % interval, upper end", low=0),
         Column("drivers", LIST, "what moved the forecast most, in PR's words"),
         Column("resolve_rule", TEXT, "what would prove it right, on data alone"),
+        Column("counterfactual", TEXT, "the odds, were one thing otherwise, in PR's words", longest=500),
+        Column("moved_by", LIST, "post_ids whose absence would move the odds most, most first"),
+        Column("area_kind", TEXT, "what an area is", values=tuple(words.AREA_KINDS)),
+        Column("area", TEXT, "department as mentions name it, or category"),
+        Column("week_on", TEXT, "Monday of the week that is looked ahead to", pattern=r"^\d{4}-\d{2}-\d{2}$"),
+        Column("naive_n", REAL, "the seasonal-naive baseline's figure", low=0),
         Column("level", COUNT, "level number in the hospital's own scheme", low=1, high=5),
         Column("severity", TEXT, "the severity word of the scheme, always printed beside the number"),
         Column("rank", COUNT, "place on the list", low=1),
@@ -193,6 +207,7 @@ def _records() -> list[Column]:
         Column("is_sent", FLAG, "it left"),
         Column("outcome", TEXT, "how it ended", values=tuple(words.OUTCOMES)),
         Column("observed_n", REAL, "the figure the rule was decided on"),
+        Column("reached_at", AT, "when what the rule asks for was first seen (our clock), before or after the forecast"),
         Column("person_role", TEXT, "role of the person on the desk"),
         Column("verdict", TEXT, "what a person decided", values=tuple(words.VERDICTS)),
         Column("note", TEXT, "what the person wrote", longest=2000),
@@ -299,9 +314,13 @@ _TABLES = [
            "growth"), keep_days=1095),
     Table("event_posts", "which posts make an event, as known at as_of", ("event_id", "post_id", "as_of"), "as_of",
           ("event_id", "post_id", "as_of"), keep_days=180),
-    Table("forecasts", "will it escalate, and what would prove it", ("event_id", "as_of", "horizon_h"), "as_of",
-          ("event_id", "as_of", "horizon_h", "escalates_p", "expected_n", "low_n", "high_n", "drivers", "model_version", "resolve_rule",
-           "resolve_at"), keep_days=1095),
+    Table("forecasts", "will it escalate, and what would prove it", ("event_id", "as_of", "horizon_h", "target"), "as_of",
+          ("event_id", "as_of", "horizon_h", "target", "escalates_p", "expected_n", "low_n", "high_n", "drivers", "counterfactual",
+           "moved_by", "model_version", "resolve_rule", "resolve_at"), ("counterfactual", "moved_by"), keep_days=1095),
+    Table("outlooks", "negative posts that the coming week will bring, by department and category", ("hospital_id", "area_kind", "area",
+          "week_on", "as_of"), "as_of",
+          ("hospital_id", "area_kind", "area", "week_on", "as_of", "expected_n", "low_n", "high_n", "naive_n", "model_version"),
+          keep_days=1095),
     Table("warnings", "the graded list as it stood at as_of; a warning that stands on several lists was issued at the first",
           ("warning_id", "as_of"), "as_of",
           ("warning_id", "event_id", "hospital_id", "as_of", "level", "severity", "rank", "title", "category", "department", "escalates_p",
@@ -309,8 +328,9 @@ _TABLES = [
           ("department", "escalates_p"), keep_days=1095),
     Table("deliveries", "what left, by which channel", ("delivery_id",), "sent_at",
           ("delivery_id", "as_of", "channel", "is_sent", "receipt", "sent_at"), ("receipt",), keep_days=1095),
-    Table("outcomes", "how each forecast ended, by its own rule", ("event_id", "as_of", "horizon_h"), "resolved_at",
-          ("event_id", "as_of", "horizon_h", "outcome", "observed_n", "detail", "resolved_at"), ("observed_n", "detail"), keep_days=1095),
+    Table("outcomes", "how each forecast ended, by its own rule", ("event_id", "as_of", "horizon_h", "target"), "resolved_at",
+          ("event_id", "as_of", "horizon_h", "target", "outcome", "observed_n", "reached_at", "detail", "resolved_at"),
+          ("observed_n", "reached_at", "detail"), keep_days=1095),
     Table("verdicts", "what people decided on the desk", ("verdict_id",), "said_at",
           ("verdict_id", "warning_id", "verdict", "level", "person_role", "note", "said_at"), ("level", "note")),
     Table("labels", "what people read in a text; a correction is a new row, the newest of an annotator counts",

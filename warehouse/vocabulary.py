@@ -69,7 +69,7 @@ CHECK_VERDICTS = {"pass": "通过", "warn": "提醒", "stop": "停止"}
 TABLE_WORDS = {  # as a sentence of the gate calls a table
     "fetches": "采集记录", "posts": "帖文", "observations": "互动数", "mentions": "医院识别", "scores": "研判结果", "events": "事件",
     "event_posts": "事件归并", "forecasts": "预测", "warnings": "预警", "explanations": "判断依据", "drift": "模型监测",
-    "coverage": "来源覆盖", "deliveries": "发送记录",
+    "coverage": "来源覆盖", "deliveries": "发送记录", "outcomes": "预测结果", "outlooks": "未来一周",
 }  # fmt: skip
 COLUMN_WORDS = {"text": "正文", "title": "标题", "published_at": "发布时间", "url": "链接"}  # those a rule of rules.yml names
 
@@ -92,6 +92,16 @@ ARCHIVE_STATES = {"intact": "完好", "tampered": "已被改动", "missing": "�
 ERASED_KINDS = {"post": "帖文", "author": "作者全部帖文", "fetch": "原始答复"}
 
 OUTCOMES = {"yes": "已升级", "no": "未升级", "void": "无法判定"}
+
+TARGETS = {  # shape of forecasts.target: what is forecast
+    r"escalation": "升级",
+    r"level_(\d)": "达到 {0} 级的条件",
+    r"reposts_(\d+)": "有帖文转发达到 {0}",
+    r"board_top10": "进入热榜前 10 位",
+    r"on_board": "仍在热榜",
+}
+
+AREA_KINDS = {"department": "科室", "category": "类别"}
 
 RESOLVE_RULES = {  # shape of forecasts.resolve_rule: what it says, and what expected_n counts
     r"board_top(\d+):(\d+)h": ("有帖文登上热榜前 {0} 位", "居前 {0} 位的小时数"),

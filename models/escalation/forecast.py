@@ -22,7 +22,7 @@ from warehouse.schema import TABLES, empty
 
 NOW_H, MEMORY_H = 24, 72
 COLUMNS = [name for name in TABLES["forecasts"].columns if name not in ("run_id", "day_on")]
-KEY = ["event_id", "as_of", "horizon_h"]
+KEY = ["event_id", "as_of", "horizon_h", "target"]
 
 
 def forecast(
@@ -79,7 +79,8 @@ def _forecasts(forecaster: Forecaster, kind: str, features: pl.DataFrame, rule: 
     said = drivers(head, features.with_columns(pl.lit(float(HORIZONS[0])).alias("horizon_h")))
     rows = at_horizons(features.with_columns(pl.Series("drivers", said, pl.List(pl.String))))
     found = rows.hstack(head.predict(rows)).with_columns(
-        pl.col("unit").alias("event_id"), pl.col("horizon_h").cast(pl.Int64), pl.lit(forecaster.version_of(kind)).alias("model_version")
+        pl.col("unit").alias("event_id"), pl.col("horizon_h").cast(pl.Int64), pl.lit(forecaster.version_of(kind)).alias("model_version"),
+        target=pl.lit("escalation"), counterfactual=pl.lit(None, pl.String), moved_by=pl.lit(None, pl.List(pl.String)),
     )  # fmt: skip
     ends = pl.col("as_of") + pl.duration(hours=pl.col("horizon_h"))
     return found.with_columns(rule.alias("resolve_rule"), ends.alias("resolve_at")).select(COLUMNS)
