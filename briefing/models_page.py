@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from briefing.pages import day
-from briefing.publish import MODELS_PAGE, days, header, replace_file
+from briefing.publish import MODELS_PAGE, RECORD_PAGE, days, header, replace_file
 from briefing.render import page
 from warehouse.settings import Settings
 from warehouse.vocabulary import DRIFT_INPUTS, DRIFT_OUTPUTS, DRIFT_REFERENCES, DRIFT_STATUSES
@@ -20,8 +20,13 @@ ROWS = {"rows.train": "训练", "rows.validation": "验证", "rows.test": "测�
 FULL = 0.5  # a PSI that fills the height of its drawing
 
 
-def publish_models(card: dict[str, Any], version: str, drift: pl.DataFrame, settings: Settings, out: Path, as_of: datetime) -> Path:
-    """Write models.html: `card` of the text model, rows of the table `drift` of the last SEEN_DAYS days. It only moves forward in time."""
+def publish_models(
+    card: dict[str, Any], version: str, drift: pl.DataFrame, settings: Settings, out: Path, as_of: datetime, *, has_record: bool = False
+) -> Path:
+    """Write models.html: `card` of the text model, rows of the table `drift` of the last SEEN_DAYS days. It only moves forward in time.
+
+    `has_record`: the record's page is written after this one.
+    """
     path = out / MODELS_PAGE
     if path.exists() and max(days(out), default="") > day(as_of):
         return path
@@ -29,7 +34,7 @@ def publish_models(card: dict[str, Any], version: str, drift: pl.DataFrame, sett
     said = {
         **header(settings, as_of, "models"), "version": version, "card": origin(card), "table": figures(card),
         "reliability": reliability(card), "groups": groups(now, daily(drift)), "verdict": verdict(now),
-        "against": against(now),
+        "against": against(now), "has_record_page": has_record or (out / RECORD_PAGE).is_file(),
     }  # fmt: skip
     return replace_file(path, page("models.html").render(said))
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from briefing import evidence, facts
+from briefing import evidence, facts, foretold
 from briefing.playbook import Level, Playbook
 from briefing.render import clock_words
 from warehouse.clock import shanghai
@@ -37,6 +37,7 @@ class Frames:
     coverage: pl.DataFrame
     explanations: pl.DataFrame
     checks: pl.DataFrame = field(default_factory=lambda: empty("checks"))
+    outlooks: pl.DataFrame = field(default_factory=lambda: empty("outlooks"))
 
 
 def day(moment: datetime) -> str:
@@ -47,13 +48,15 @@ def cards(frames: Frames, playbook: Playbook, hospitals: dict[str, str], as_of: 
     """One card a warning, in rank order."""
     inside = _inside(frames, as_of)
     by_event = {event_id: rows for (event_id,), rows in inside.group_by("event_id")}
-    forecasts = frames.forecasts.filter(pl.col("as_of") == as_of, pl.col("target") == "escalation").sort("event_id", "horizon_h")
+    forecasts = frames.forecasts.filter(pl.col("as_of") == as_of).sort("event_id", "horizon_h")
     sizes = dict(frames.events.filter(pl.col("as_of") == as_of).select("event_id", "posts_n").iter_rows())
     made = []
     for warning in frames.warnings.sort("rank", "warning_id").iter_rows(named=True):
         event_id = warning["event_id"]
         rows = by_event.get(event_id, inside.clear())
-        chances = [_chance(row) for row in forecasts.filter(pl.col("event_id") == event_id).iter_rows(named=True)]
+        ahead = forecasts.filter(pl.col("event_id") == event_id)
+        chances = [_chance(row) for row in ahead.filter(pl.col("target") == "escalation").iter_rows(named=True)]
+        said = evidence.said(evidence.in_order(rows), frames.explanations)
         made.append(
             {
                 **_plan(warning, playbook),
@@ -64,7 +67,10 @@ def cards(frames: Frames, playbook: Playbook, hospitals: dict[str, str], as_of: 
                 "drivers": chances[0]["drivers"] if chances else [],
                 "posts_n": sizes.get(event_id, rows.height),
                 "spark": spark(facts.counting(rows)["said_at"].to_list(), as_of),
-                "posts": evidence.said(evidence.in_order(rows), frames.explanations),
+                "posts": said,
+                "steps_ahead": foretold.steps(ahead, playbook),
+                "otherwise": foretold.otherwise(ahead, playbook),
+                "movers": foretold.movers(ahead, said),
             }
         )
     return made

@@ -29,6 +29,9 @@ SAID = {  # pydantic's error types in PR's words; anything else keeps its own me
     "greater_than": "超出范围，要大于 {gt}",
     "less_than_equal": "超出范围，不能大于 {le}",
     "literal_error": "只能是 {expected}",
+    "int_parsing": "要写整数",
+    "int_from_float": "要写整数",
+    "int_type": "要写整数",
     "value_error": "{error}",
 }
 
@@ -129,6 +132,7 @@ class Limits(Part):
     list_length: Annotated[int, Field(ge=1, le=200)]
     warnings_per_event_per_day: Annotated[int, Field(ge=1, le=24)]
     cooldown_h: Annotated[float, Field(ge=0, le=168)]
+    warnings_per_day: Annotated[int, Field(ge=1, le=200)] | None = None
     relevant_p: Share
     coverage_ok_share: Share
 
@@ -148,6 +152,11 @@ class Playbook(Part):
         """Mildest first, whichever way the numbers run."""
         worse_last = self.scheme.direction == "larger_is_worse"
         return tuple(sorted(self.scheme.levels, key=lambda level: level.number, reverse=not worse_last))
+
+    @property
+    def without_budget(self) -> Playbook:
+        """The same, but for the budget: to say what it held back."""
+        return self.model_copy(update={"limits": self.limits.model_copy(update={"warnings_per_day": None})})
 
     def order(self, number: int | None) -> int:
         """0 is the mildest; -1 for a number this scheme does not have (it was changed since)."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from briefing import facts, pages, strip, twins
+from briefing import facts, outlook, pages, strip, twins
 from briefing.pages import Frames
 from briefing.playbook import Playbook
 from briefing.render import page
@@ -19,9 +19,11 @@ from warehouse.clock import SHANGHAI
 from warehouse.settings import Settings
 from warehouse.watchlist import Watchlist
 
-MODELS_PAGE = "models.html"
+MODELS_PAGE, RECORD_PAGE = "models.html", "record.html"
 WEEKDAYS = "一二三四五六日"
-STATES = {"list": "今日预警榜", "quiet": "今日没有预警", "uncovered": "覆盖不足", "no_list": "今日无榜单", "models": "模型页"}
+STATES = {
+    "list": "今日预警榜", "quiet": "今日没有预警", "uncovered": "覆盖不足", "no_list": "今日无榜单", "models": "模型页", "record": "战绩",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -33,20 +35,25 @@ class Published:
 
 def publish(
     frames: Frames, playbook: Playbook, watchlist: Watchlist, settings: Settings, out: Path, as_of: datetime,
-    sources: dict[str, str] | None = None, data_docs: Path | None = None,
+    sources: dict[str, str] | None = None, data_docs: Path | None = None, *, beyond_budget_n: int = 0, has_record: bool = False,
 ) -> Published:  # fmt: skip
-    """Write the list of `as_of`. `sources`: id -> title of each card; `data_docs`: index page of the data's own report."""
+    """Write the list of `as_of`. `sources`: id -> title of each card; `data_docs`: index page of the data's own report.
+
+    `beyond_budget_n`: warnings that the day's budget held back; `has_record`: the record's page is written after the list.
+    """
     covered = strip.coverage(frames.coverage, sources or {}, playbook.limits.coverage_ok_share, as_of)
     hospitals = {hospital.id: hospital.name for hospital in watchlist.hospitals}
     cards = pages.cards(frames, playbook, hospitals, as_of)
     state = "uncovered" if not covered["is_enough"] else "list" if cards else "quiet"
     said = {
         **header(settings, as_of, state), **_read(frames, settings, as_of), "strip": covered, "cards": cards,
+        "outlook": outlook.coming(frames.outlooks, hospitals, as_of),
         "remarks": strip.remarks(frames.checks, sources or {}, as_of),
         "records": twins.records(frames.warnings, as_of),
         "tally": _tally(cards, playbook), "plan_version": playbook.version,
         "data_docs": Path(os.path.relpath(data_docs, out)).as_posix() if data_docs else None,
-        "has_models_page": (out / MODELS_PAGE).is_file(),
+        "has_models_page": (out / MODELS_PAGE).is_file(), "has_record_page": has_record or (out / RECORD_PAGE).is_file(),
+        "beyond_budget_n": beyond_budget_n, "budget_n": playbook.limits.warnings_per_day,
     }  # fmt: skip
     rows = [twins.row(card) for card in cards]
     events = {f"events/{c['event_id']}.html": page("event.html").render(said, card=c, base="../", root="../../") for c in cards}
@@ -90,6 +97,7 @@ def _write_day(
     said["earlier"] = [
         {"file": p.name, "time": f"{p.stem[5:7]}:{p.stem[7:]}"} for p in sorted(folder.glob("list-*.html")) if p.name < stamp
     ]
+    said.setdefault("has_record_page", (out / RECORD_PAGE).is_file())
     whole = page(template).render(said, base="", root="../")
     files = {
         **files,

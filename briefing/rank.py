@@ -33,6 +33,9 @@ class Past:
         return max((playbook.order(w["level"]) for w in within), default=-1)
 
 
+Graded = tuple[dict[str, Any], Level, Rule | None, Past]  # an event, its level, the criterion that gave it, what was said before
+
+
 def rank(
     events: pl.DataFrame, forecasts: pl.DataFrame, event_posts: pl.DataFrame, posts: pl.DataFrame, mentions: pl.DataFrame,
     scores: pl.DataFrame, observations: pl.DataFrame, earlier_warnings: pl.DataFrame, verdicts: pl.DataFrame,
@@ -51,7 +54,7 @@ def rank(
     known = events.filter(pl.col("as_of") == as_of).drop("as_of")
     rows = known.join(measured, on="event_id").join(facts.chances(forecasts, as_of), on="event_id", how="left")
     history = _history(earlier_warnings, verdicts, as_of, is_drill)
-    graded = []
+    graded: list[Graded] = []
     for event in rows.iter_rows(named=True):
         past = history.get(event["event_id"], Past())
         grade = _grade(event, past, playbook) if _concerns(event, playbook) else None
@@ -59,9 +62,33 @@ def rank(
             graded.append((event, *grade, past))
     graded.sort(key=lambda item: _place(item[0], item[1], playbook))
     worst = playbook.levels[-1]
+    graded = _within_budget(graded, _sent_today(earlier_warnings, as_of, is_drill), playbook)
     kept = [item for n, item in enumerate(graded) if n < limits.list_length or item[1] is worst]  # the worst level is never cut
     warnings = [_warning(n, *item, playbook, as_of) for n, item in enumerate(kept, 1)]
     return pl.DataFrame([{**row, "is_drill": is_drill} for row in warnings], schema=COLUMNS)
+
+
+def _within_budget(graded: list[Graded], sent: set[str], playbook: Playbook) -> list[Graded]:
+    """The first of the list's own order, so many that the day does not warn of more events than its budget; the worst level always goes.
+
+    An event that was warned of earlier today is paid for: it stands again, or rises, without counting twice.
+    """
+    most = playbook.limits.warnings_per_day
+    if most is None:
+        return graded
+    kept, used = [], set(sent)
+    for item in graded:
+        event_id = item[0]["event_id"]
+        if event_id in used or item[1] is playbook.levels[-1] or len(used) < most:
+            kept.append(item)
+            used.add(event_id)
+    return kept
+
+
+def _sent_today(warnings: pl.DataFrame, as_of: datetime, is_drill: bool) -> set[str]:
+    """Events that were warned of earlier on this Shanghai day."""
+    today = pl.col("as_of").dt.convert_time_zone("Asia/Shanghai").dt.strftime("%F") == shanghai(as_of, "%F")
+    return set(warnings.filter(pl.col("as_of") < as_of, today, pl.col("is_drill") == is_drill)["event_id"])
 
 
 def _concerns(event: dict[str, Any], playbook: Playbook) -> bool:

@@ -18,6 +18,11 @@ def percent(share: float) -> str:
     return f"{min(max(round(share * 100), 1), 99)}%"
 
 
+def share(value: float) -> str:
+    """0.634 -> 63%, 1.0 -> 100%: what was counted, not what is foretold."""
+    return f"{value * 100:.0f}%"
+
+
 def clock_words(moment: datetime) -> str:
     """3月10日 08:30, by the clock of Shanghai."""
     return shanghai(moment, "%-m月%-d日 %H:%M")
@@ -30,6 +35,7 @@ def _environment(escapes: bool) -> Environment:
         keep_trailing_newline=True,
     )  # fmt: skip
     made.filters["percent"] = percent
+    made.filters["share"] = share
     return made
 
 

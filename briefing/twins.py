@@ -46,6 +46,7 @@ def as_json(said: dict[str, Any], rows: list[dict[str, Any]], as_of: datetime) -
         "state": said["state"], "heading": said["heading"], "why": said["why"], "is_drill": said["is_drill"],
         "stamp": "演练" if said["is_drill"] else None, "name": said["name"],
         "day_on": said["day_on"], "as_of": as_of.astimezone(SHANGHAI).isoformat(), "plan_version": said.get("plan_version"),
+        "beyond_budget_n": said.get("beyond_budget_n", 0),
         "coverage": [{name: cell[name] for name in STRIP} for cell in strip["cells"]],
         "remarks": said.get("remarks", {"shown": []})["shown"],
         "warnings": [{**record, "words": one} for record, one in zip(said.get("records", []), rows, strict=True)],

@@ -36,7 +36,7 @@ class Audited:
     @property
     def checked(self) -> Checked:
         nothing = empty(self.table)
-        return Checked(nothing, empty("quarantine"), kept(self.table, self.contract), self.contract, self.rows_n)
+        return Checked(nothing, empty("quarantine"), kept(self.table, self.contract, "stored_"), self.contract, self.rows_n)
 
 
 def audit(warehouse: Warehouse, as_of: datetime, days: float, tables: tuple[str, ...] = ()) -> Iterator[Audited]:

@@ -104,7 +104,7 @@ def cover(
     """
     known, promised = _knowledge(warehouse, fetches, as_of), promises or {}
     run = [*items["fetch_id"].drop_nulls().unique(), *fetches["fetch_id"].unique()]
-    first_shown = warehouse.scan("posts").filter(pl.col("fetch_id").is_in(run)).group_by("source").len().collect()
+    first_shown = warehouse.scan("posts").filter(pl.col("fetch_id").is_in(run)).group_by("source").len().collect(engine="streaming")
     landed, aside_n = dict(first_shown.iter_rows()), Counter(aside["source"])
     rows: list[dict[str, Any]] = []
     asked = {*floors, *fetches["source"], *items["source"].drop_nulls()}

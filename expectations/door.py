@@ -20,11 +20,15 @@ UNJUDGED = (*ARRIVED, "quarantine", "quarantine_actions", "checks")  # judged on
 
 
 class Gated(Warehouse):
-    """A Warehouse whose writes pass the gate. as_of: the instant of the run; docs: folder of its page, if it has one."""
+    """A Warehouse whose writes pass the gate. as_of: the instant of the run; docs: folder of its page, if it has one.
+
+    Whoever writes a table in parts does it by one object of these: its verdicts are then those on all parts.
+    """
 
     def __init__(self, root: Path, run_id: str, as_of: datetime, docs: Path | None = None) -> None:
         super().__init__(root, run_id)
         self.as_of, self.docs = as_of, docs
+        self._judged: set[str] = set()
 
     def add(self, table: str, frame: pl.DataFrame) -> int:
         return super().add(table, self._believed(table, frame))
@@ -42,7 +46,8 @@ class Gated(Warehouse):
             return frame
         unknown = strangers(table, frame)
         checked = check(table, frame, self.as_of, contract=False)
-        record(self, self.as_of, {table: checked}, self.docs)
+        record(self, self.as_of, {table: checked}, self.docs, goes_on=table in self._judged)
+        self._judged.add(table)
         stop_at([*unknown, *checked.stops])
         if checked.quarantined.height:
             super().add("quarantine", checked.quarantined)

@@ -57,9 +57,10 @@ def check(table: str, frame: pl.DataFrame, as_of: datetime, history: pl.DataFram
     return Checked(good, aside, measured, said, frame.height)
 
 
-def kept(table: str, contract: list[dict[str, Any]]) -> list[Finding]:
-    """The contract as findings: a stop for each critical expectation that was not met, or one that all were."""
-    broken = [_breach(table, said) for said in contract if not said["success"] and said["severity"] == "critical"]
+def kept(table: str, contract: list[dict[str, Any]], before: str = "") -> list[Finding]:
+    """The contract as findings: a stop for each critical expectation that was not met, or one that all were. `before` the sentence's name:
+    what is told of rows that are stored already is not what is told of rows that come."""
+    broken = [_breach(table, said, before) for said in contract if not said["success"] and said["severity"] == "critical"]
     return broken or ([Finding("contract", PASS, STOP, 0.0, 0.0)] if contract else [])
 
 
@@ -115,12 +116,12 @@ def _in_words(dtype: pl.DataType) -> str:
     return str(rules()["types"].get(str(dtype.base_type()), dtype))
 
 
-def _breach(table: str, said: dict[str, Any]) -> Finding:
+def _breach(table: str, said: dict[str, Any], before: str) -> Finding:
     place = f":{said['column']}:{said['expects'].partition(' ')[0]}".rstrip(":")
     if said["crashed"]:
-        return _stop("contract_crashed", table, said["crashed"], said["expects"], place, column=said["column"])
-    return _stop("contract", table, f"{said['broken_n']} / {said['checked_n']}", said["expects"], place, column=said["column"])
+        return _stop("contract_crashed", table, said["crashed"], said["expects"], place, before, column=said["column"])
+    return _stop("contract", table, f"{said['broken_n']} / {said['checked_n']}", said["expects"], place, before, column=said["column"])
 
 
-def _stop(name: str, table: str, observed: str, expected: str, place: str = "", **more: str) -> Finding:
-    return Finding(f"{name}{place}", STOP, STOP, None, None, sentence(name, table, observed, expected, **more))
+def _stop(name: str, table: str, observed: str, expected: str, place: str = "", before: str = "", **more: str) -> Finding:
+    return Finding(f"{name}{place}", STOP, STOP, None, None, sentence(f"{before}{name}", table, observed, expected, **more))

@@ -39,16 +39,18 @@ def seen_of(warehouse: Warehouse, as_of: datetime, days: int, began: pl.DataFram
     told = (first_seen >= since) & (published >= pl.col("began_at")) & pl.col("published_precision").is_in(EXACT)
     lag = ((first_seen - published).dt.total_seconds() / 60).clip(lower_bound=0.0).filter(told)
     posts = warehouse.scan("posts", as_of=as_of, since=days_before(as_of, days)).join(began.lazy(), on="source", how="left")
-    posts = posts.join(_still_shown(warehouse, as_of, since), on="post_id", how="left")
     found = posts.group_by("source").agg(
-        newest_at=pl.coalesce(published, "shown_at", first_seen).max(),
+        newest_at=pl.coalesce(published, first_seen).max(),
         lag_median_min=lag.quantile(0.5, "nearest"),
         lag_p95_min=lag.quantile(0.95, "nearest"),
     )
-    return {source: Seen(*said) for source, *said in found.collect().iter_rows()}
+    shown = _still_shown(warehouse, as_of, since, posts.filter(published.is_null()))
+    newest = found.join(shown, on="source", how="left").with_columns(pl.max_horizontal("newest_at", "shown_at").alias("newest_at"))
+    return {source: Seen(*said) for source, *said in newest.drop("shown_at").collect(engine="streaming").iter_rows()}
 
 
-def _still_shown(warehouse: Warehouse, as_of: datetime, since: datetime) -> pl.LazyFrame:
-    """When each post was last seen: a hot board dates nothing, and a title that stands on it now is no old one."""
-    seen = warehouse.scan("observations", as_of=as_of, since=since)
-    return seen.group_by("post_id").agg(shown_at=pl.col("observed_at").max())
+def _still_shown(warehouse: Warehouse, as_of: datetime, since: datetime, undated: pl.LazyFrame) -> pl.LazyFrame:
+    """Source -> when an undated post of it was last seen: a hot board dates nothing, and a title that stands on it now is no old one."""
+    seen = warehouse.scan("observations", as_of=as_of, since=since).select("post_id", "observed_at")
+    shown = seen.join(undated.select("post_id", "source"), on="post_id")
+    return shown.group_by("source").agg(shown_at=pl.col("observed_at").max())

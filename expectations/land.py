@@ -32,28 +32,29 @@ class Landed:
 
 def land(
     warehouse: Warehouse, items: pl.DataFrame, fetches: pl.DataFrame, as_of: datetime, floors: Floors, docs: Path | None = None,
-    promises: Promises | None = None,
+    promises: Promises | None = None, goes_on: bool = False,
 ) -> Landed:  # fmt: skip
     """items: raw_items columns; fetches: fetches columns; floors: items a run (low, high) of every source that was asked.
 
-    docs: folder for the pages of what the gate said; promises: what the card of every source says, asked or not. StageStop if a table is
-    not to be believed: then only what the gate measured is written. A second run changes nothing.
+    docs: folder for the pages of what the gate said; promises: what the card of every source says, asked or not; goes_on: a further part of
+    what this run has landed. StageStop if a table is not to be believed: then only what the gate measured is written. A second run changes
+    nothing.
     """
     for table, frame in (("raw_items", items), ("fetches", fetches)):
         if wrong := [*strangers(table, frame), *shape(table, frame)]:
-            record(warehouse, as_of, {table: Checked(frame.clear(), frame.clear(), wrong, [], frame.height)}, docs)
+            record(warehouse, as_of, {table: Checked(frame.clear(), frame.clear(), wrong, [], frame.height)}, docs, goes_on=goes_on)
             stop_at(wrong)
     items = fitted("raw_items", items)
     sightings = _one_a_moment(items)
     asked = check("fetches", fetches, as_of)
     posts = check("posts", _first_sightings(sightings), as_of, _history(warehouse, as_of))
-    known = pl.concat([posts.good.select("post_id"), warehouse.scan("posts", as_of=as_of).select("post_id").collect()])
+    known = pl.concat([posts.good.select("post_id"), _held(warehouse, sightings, as_of)])
     observations = check("observations", sightings.join(known, on="post_id", how="semi", maintain_order="left"), as_of)
     judged = {"fetches": asked, "posts": posts, "observations": observations}
     if docs is not None:
         for table, checked in judged.items():
             write_page(docs, table, as_of, checked)
-    record(warehouse, as_of, judged, docs)
+    record(warehouse, as_of, judged, docs, goes_on=goes_on)
     stop_at([stop for checked in judged.values() for stop in checked.stops])
     aside = pl.concat([checked.quarantined for checked in judged.values()])
     posts_new, observations_new = _write(warehouse, judged, aside)
@@ -68,6 +69,12 @@ def _write(warehouse: Warehouse, judged: dict[str, Checked], aside: pl.DataFrame
     warehouse.add("fetches", judged["fetches"].good)
     warehouse.add("quarantine", aside)
     return warehouse.add("posts", judged["posts"].good), warehouse.add("observations", judged["observations"].good)
+
+
+def _held(warehouse: Warehouse, items: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
+    """Which of the items' posts the table has, without holding all that it has."""
+    asked = items.lazy().select("post_id").unique()
+    return warehouse.scan("posts", as_of=as_of).select("post_id").join(asked, on="post_id", how="semi").collect(engine="streaming")
 
 
 def _one_a_moment(items: pl.DataFrame) -> pl.DataFrame:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import polars as pl
 
 from flows.hosts import by_host, of_shard, reserved
 from flows.road import Road
+from warehouse.instants import Instants, known_from
 
 SOURCE_S = 900.0  # the longest a source may take
 RUN = "run.json"  # in a landing folder: the process that fills it, and the items a run each source should bring
@@ -96,6 +99,22 @@ def _left_by_killed_runs(road: Road) -> list[Path]:
     ]
 
 
+@contextmanager
+def in_turn(road: Road) -> Iterator[Road]:
+    """The road as its rows land, or as it looks back: nobody else does meanwhile, and a live run's as_of is later than any list's so far.
+
+    A drill's clock stands still: it is the same run every time.
+    """
+    if road.settings.drill:
+        yield road
+        return
+    instants = Instants(road.settings.root)
+    with instants.turn() as told:
+        road = road.arrived(told)
+        instants.take(road.as_of, datetime.now(UTC))
+        yield road
+
+
 def land(road: Road) -> int:
     """The landing folders through the gate into fetches, posts, observations, quarantine, coverage; returns new posts."""
     from crawlers.landing import read_landing
@@ -104,6 +123,8 @@ def land(road: Road) -> int:
 
     folders = [*_left_by_killed_runs(road), road.landing]
     items, fetches = (pl.concat(frames) for frames in zip(*(read_landing(folder) for folder in folders), strict=True))
+    if road.told is not None:
+        items = known_from(items, road.warehouse.scan("observations"), road.told, road.as_of)
     for folder in folders:
         _keep_evidence(road, folder)
     said = json.loads((road.landing / RUN).read_text())

@@ -9,7 +9,8 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from prefect.states import Failed
 from rich.console import Console
 from rich.progress import track
 
+from expectations.door import Gated
+from expectations.gate import StageStop
 from flows.task_runners import runner, server
 from models.classifier.score import SHIPPED, Classifier, version
 from warehouse import lock
@@ -103,7 +106,7 @@ def backscore(work: Work, portions: list[Days]) -> list[Reading] | State[list[Re
 
 def read(work: Work, portions: list[Days], what: str) -> list[Reading]:
     """Hand the portions out; land what comes back, as it comes."""
-    warehouse = Warehouse(Path(work.warehouse), f"backscore-{work.version}")
+    warehouse = Gated(Path(work.warehouse), f"backscore-{work.version}", datetime.now(UTC).replace(microsecond=0))
     futures = {read_days.submit(work, days): days for days in portions}
     readings = []
     for future in track(as_completed(list(futures)), what, total=len(futures), console=Console(stderr=True)):
@@ -112,10 +115,19 @@ def read(work: Work, portions: list[Days], what: str) -> list[Reading]:
         if not isinstance(said, Reading):
             said = Reading(futures[future], 0, problem=f"{type(said).__name__}: {(str(said).strip().splitlines() or [''])[0]}")
         if said.file:
-            warehouse.add("scores", pl.read_parquet(said.file))
-            Path(said.file).unlink()
+            said = _landed(warehouse, said)
         readings.append(said)
     return sorted(readings, key=lambda reading: reading.days.first, reverse=True)
+
+
+def _landed(warehouse: Gated, reading: Reading) -> Reading:
+    """The reading with its scores in the table; what the gate does not believe is a problem of those days and costs no other."""
+    try:
+        warehouse.add("scores", pl.read_parquet(reading.file))
+    except StageStop as stop:
+        return replace(reading, problem=str(stop))
+    Path(reading.file).unlink()
+    return reading
 
 
 @task(name="read days", task_run_name="{days}", retries=2, retry_delay_seconds=[1, 5], cache_policy=NO_CACHE)

@@ -1,7 +1,8 @@
 """`guanchao bench day`: what a day costs against its size, from land to rank: seconds and peak memory, a child process a size.
 
 The posts are the drill's scenario (constructed, 岚湖市 does not exist), crawled once over loopback and varied: each copy has its own ids,
-authors, times and words of its own. Scoring is the champion's own, in f32 as on the road.
+authors, times and words of its own. Scoring is the champion's own, in f32 as on the road; the largest size is given its scores, each copy
+those of the post it was made from, for scoring a million posts takes the better part of an hour and grows with their number alone.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ import polars as pl
 from warehouse.settings import PROJECT, load_settings
 
 DRILL = PROJECT / "conf" / "drill"
-SIZES, FULL_SIZES = (1_000, 10_000), (1_000, 10_000, 100_000)
+SIZES, FULL_SIZES, GIVEN_SIZE = (1_000, 10_000), (1_000, 10_000, 100_000), 1_000_000
+COPY = re.compile(r"-\d+$")  # what a copy's ids have after those of the scenario
 COMMON_N = 200  # characters of the scenario that stay as they are: the words every complaint has
 HAN = re.compile("[\u4e00-\u9fff]")
 
@@ -58,7 +60,24 @@ def _copy(items: pl.DataFrame, k: int, tell: Callable[[str | None], str | None])
     return items.with_columns(*own, *told.values(), published_at=pl.col("published_at") - pl.duration(minutes=k % 60))
 
 
-def one_day(landing: Path, root: Path, n: int) -> dict[str, Any]:
+def given(own: pl.DataFrame, road: Any) -> int:
+    """In place of the stage `score`, where `own` has the scores of the scenario's own posts: a copy's are those of its original."""
+    concerned = road.known("posts").join(road.known("mentions").select("post_id").unique(), on="post_id", how="semi")
+    original = pl.col("post_id").str.replace(COPY.pattern, "")
+    scores = concerned.select("post_id", "first_seen_at", original=original).join(own, on="original")
+    written: int = road.warehouse.add("scores", scores.drop("original"))
+    return written
+
+
+def scores_of(items: pl.DataFrame) -> pl.DataFrame:
+    """What the champion reads in the scenario's own posts: `original` (their id) and the columns of `scores`, without the clock."""
+    from models.classifier.score import Classifier
+
+    scores = Classifier.load().score(items.unique("post_id", keep="first", maintain_order=True))
+    return scores.drop("first_seen_at").rename({"post_id": "original"})
+
+
+def one_day(landing: Path, root: Path, n: int, are_given: bool = False) -> dict[str, Any]:
     """land → rank of n posts into an empty warehouse, in this process."""
     from crawlers.landing import read_landing
     from expectations.land import land
@@ -67,6 +86,7 @@ def one_day(landing: Path, root: Path, n: int) -> dict[str, Any]:
     settings = load_settings(DRILL, root=root)
     road = stages.Road(settings, stages.when(None, settings.as_of))
     items, fetches = read_landing(landing)
+    score = partial(given, scores_of(items)) if are_given else stages.score
     items = varied(items, road.watchlist.names, n)
     spent: dict[str, float] = {}
     rows: dict[str, int] = {}
@@ -74,10 +94,18 @@ def one_day(landing: Path, root: Path, n: int) -> dict[str, Any]:
     began, worked = time.perf_counter(), time.process_time()
     landed = land(road.warehouse, items, fetches, road.as_of, {}, road.data_docs)
     spent["land"], cpu["land"], rows["land"] = time.perf_counter() - began, time.process_time() - worked, landed.posts_new
-    for stage in (stages.mention, stages.score, stages.group, stages.forecast, stages.rank):
+    reading = {
+        "mention": stages.mention,
+        "given" if are_given else "score": score,
+        "group": stages.group,
+        "forecast": stages.forecast,
+        "rank": stages.rank,
+    }
+    for name, stage in reading.items():
         start, worked = time.perf_counter(), time.process_time()
-        rows[stage.__name__] = stage(road)
-        spent[stage.__name__], cpu[stage.__name__] = time.perf_counter() - start, time.process_time() - worked
+        rows[name] = stage(road)
+        spent[name], cpu[name] = time.perf_counter() - start, time.process_time() - worked
+        print(f"{n:,} posts: {name} {spent[name]:.1f} s, {cpu[name]:.1f} CPU s", file=sys.stderr)
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return {
         "posts": n, "seconds": round(sum(spent.values()), 1), "cpu_s": round(usage.ru_utime + usage.ru_stime, 1),
@@ -87,21 +115,37 @@ def one_day(landing: Path, root: Path, n: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def bench(full: bool, sizes: tuple[int, ...] = ()) -> dict[str, dict[str, Any]]:
-    """Figures, a size each; one run of each, for the largest takes minutes."""
+def bench(full: bool, sizes: tuple[int, ...] = (), given_size: int = 0) -> dict[str, dict[str, Any]]:
+    """Figures, a size each; one run of each, for the largest take minutes. `given_size`: posts of the day whose scores are given."""
+    given_size = given_size or (GIVEN_SIZE if full else 0)
     with tempfile.TemporaryDirectory(prefix="guanchao-day-") as scratch:
         landing = _crawled(Path(scratch))
         days = [_child(landing, Path(scratch) / f"root-{n}", n) for n in sizes or (FULL_SIZES if full else SIZES)]
+        if given_size:
+            days.append(_child(landing, Path(scratch) / f"root-{given_size}", given_size, "given"))
+    return figures_of(days)
+
+
+def figures_of(days: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Days of `one_day`, the smallest first -> figures: each day, and how the work grew from size to size."""
     how = f"one child process a size, one run; load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
     same: dict[str, Any] = {"unit": "", "bar": None, "met": None, "how": how}
     figures: dict[str, dict[str, Any]] = {f"{day['posts']:,} posts": {"value": day, **same} for day in days}
-    small, large = days[-2], days[-1]
-    growth = (large["cpu_s"] / small["cpu_s"]) / (large["posts"] / small["posts"])
-    figures["growth"] = {
-        "value": round(growth, 2), "unit": "times linear", "bar": 1.0, "met": growth <= 1.0,
-        "how": f"CPU seconds of {large['posts']:,} over {small['posts']:,} posts, over the ratio of posts",
-    }  # fmt: skip
+    scored = [day for day in days if "score" in day["stages"]]
+    figures["growth"] = _growth(scored[-2], scored[-1], {day["posts"]: day["cpu_s"] for day in scored}, "all CPU seconds")
+    if len(scored) < len(days):
+        rest = {day["posts"]: sum(day["stages_cpu_s"].values()) - day["stages_cpu_s"].get("score", 0.0) for day in days}
+        figures["growth without scoring"] = _growth(days[-2], days[-1], rest, "CPU seconds of every stage but score")
     return figures
+
+
+def _growth(small: dict[str, Any], large: dict[str, Any], cpu_s: dict[int, float], what: str) -> dict[str, Any]:
+    less, more = small["posts"], large["posts"]
+    growth = (cpu_s[more] / cpu_s[less]) / (more / less)
+    return {
+        "value": round(growth, 2), "unit": "times linear", "bar": 1.0, "met": growth <= 1.0,
+        "how": f"{what} of {more:,} over {less:,} posts, over the ratio of posts",
+    }  # fmt: skip
 
 
 def _crawled(scratch: Path) -> Path:
@@ -118,11 +162,11 @@ def _crawled(scratch: Path) -> Path:
     return road.landing
 
 
-def _child(landing: Path, root: Path, n: int) -> dict[str, Any]:
-    command = [sys.executable, "-m", "flows.bench_day", str(landing), str(root), str(n)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def _child(landing: Path, root: Path, n: int, *more: str) -> dict[str, Any]:
+    command = [sys.executable, "-m", "flows.bench_day", str(landing), str(root), str(n), *more]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(f"{n} posts: {done.stderr[-2000:]}")
+        raise RuntimeError(f"{n} posts: exit code {done.returncode}")
     day: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return day
 
@@ -137,9 +181,11 @@ def chart(figures: dict[str, dict[str, Any]], file: Path) -> None:
     days = [figure["value"] for name, figure in figures.items() if name.endswith("posts")]
     posts = [day["posts"] for day in days]
     drawn, (left, right) = plt.subplots(1, 2, figsize=(10, 4))
-    for stage in days[0]["stages"]:
-        left.plot(posts, [max(day["stages"][stage], 0.05) for day in days], marker=".", linewidth=1, label=stage)
-    left.plot(posts, [day["seconds"] for day in days], marker="o", color="black", label="land to rank")
+    scored = [day for day in days if "score" in day["stages"]]
+    for stage in scored[0]["stages"]:
+        did = [day for day in days if stage in day["stages"]]
+        left.plot([day["posts"] for day in did], [max(day["stages"][stage], 0.05) for day in did], marker=".", linewidth=1, label=stage)
+    left.plot([day["posts"] for day in scored], [day["seconds"] for day in scored], marker="o", color="black", label="land to rank")
     left.plot(posts, [days[0]["seconds"] * n / posts[0] for n in posts], linestyle=":", color="grey", label="linear")
     right.plot(posts, [day["peak_mib"] for day in days], marker="o", color="black", label="peak memory, MiB")
     right.plot(posts, [day["disk_mib"] for day in days], marker="o", color="tab:blue", label="tables on disk, MiB")
@@ -152,4 +198,4 @@ def chart(figures: dict[str, dict[str, Any]], file: Path) -> None:
 
 
 if __name__ == "__main__":
-    print(json.dumps(one_day(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))))
+    print(json.dumps(one_day(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), "given" in sys.argv[4:])))

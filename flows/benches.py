@@ -62,7 +62,10 @@ def gate(data: Path, full: bool) -> Figures:
 
 
 def day(data: Path, full: bool) -> Figures:
-    """A day from land to rank against its size, the drill's posts varied; `full`: 100,000 posts and the chart, build/bench-day.png."""
+    """A day from land to rank against its size, the drill's posts varied; `full`: 100,000 posts, and a million without scoring.
+
+    The chart is build/bench-day.png.
+    """
     from flows.bench_day import bench, chart
 
     figures = bench(full)

@@ -10,10 +10,13 @@ from typing import Annotated, Any
 import typer
 
 from flows.cli_backscore import backscore
+from flows.cli_backtest import backtest
 from flows.cli_evidence import evidence
+from flows.cli_forecast import forecast
 from flows.cli_label import label
 from flows.cli_models import models
 from flows.cli_quarantine import quarantine
+from flows.cli_record import record
 from flows.cli_sources import sources
 from flows.cli_tables import tables
 from flows.cli_train import train
@@ -29,8 +32,11 @@ app.add_typer(tables, name="tables")
 app.add_typer(sources, name="sources")
 app.add_typer(quarantine, name="quarantine")
 app.command()(backscore)
+app.command()(forecast)
+app.command()(backtest)
 app.command()(validate)
 app.command()(evidence)
+app.command()(record)
 
 
 @app.command()
@@ -66,7 +72,7 @@ def crawl(
 
 @app.command()
 def stage(
-    name: Annotated[str, typer.Argument(help="mention, score, group, forecast, rank, explain, watch or publish")],
+    name: Annotated[str, typer.Argument(help="resolve, mention, score, group, forecast, rank, explain, watch, publish or record")],
     conf: Conf = DRILL,
     as_of: AsOf = None,
 ) -> None:  # fmt: skip

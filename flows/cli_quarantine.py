@@ -5,7 +5,10 @@ from __future__ import annotations
 import getpass
 import json
 import unicodedata
-from datetime import datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import polars as pl
@@ -71,11 +74,16 @@ def release(
     override: Annotated[bool, typer.Option("--override", help="let the named rows in although they still break the rule")] = False,
     by: By = None,
 ) -> None:  # fmt: skip
-    """Let rows in after a fix, through the gate as it is now; those still broken stay. Twice is the same as once."""
+    """Let rows in after a fix, through the gate as it is now; those still broken stay. Twice is the same as once.
+
+    A row let in is known from now on, and its days of retention are counted from now.
+    """
     from expectations.quarantine import release as let_in
 
-    act, wish = _act(conf, by, why), _wish(ids, table, reason, source)
-    _tell("let in", let_in(_warehouse(conf, act), wish, act, override))
+    wish = _wish(ids, table, reason, source)
+    with _known_later(conf, _act(conf, by, why)) as act:
+        done = let_in(_warehouse(conf, act), wish, act, override)
+    _tell("let in", done)
 
 
 @quarantine.command()
@@ -103,6 +111,22 @@ def _act(conf: Any, by: str | None, why: str) -> Any:
     if not why.strip():
         raise ConfigProblem("--why: a reason is kept with every action")
     return Act(by or getpass.getuser(), when(None, load_settings(conf).as_of), why.strip())
+
+
+@contextmanager
+def _known_later(conf: Any, act: Any) -> Iterator[Any]:
+    """The act at an instant later than any list's so far, while none arrives: what is let in was not known to one that is out."""
+    from warehouse.instants import Instants
+
+    settings = load_settings(conf)
+    if settings.drill:
+        yield act
+        return
+    instants, now = Instants(settings.root), datetime.now(UTC)
+    with instants.turn() as told:
+        act = replace(act, at=max(act.at, told + timedelta(microseconds=1)))
+        instants.take(act.at, now)
+        yield act
 
 
 def _wish(ids: list[str] | None, table: str | None, reason: str | None, source: str | None) -> Any:

@@ -77,11 +77,12 @@ def train_escalation(
     promote: Annotated[bool, typer.Option("--promote", help="replace the champion if the judge agrees")] = False,
     tracking_uri: Tracking = None,
 ) -> None:
-    """Boards and cascades → the forecaster, judged against champion and baselines."""
+    """Boards and cascades → the forecasters of events, cascades and topics, each judged against champion and baselines."""
     from flows.terminal import print_figures
     from models.escalation import train as escalation
     from models.provenance import seal
 
     switches()
-    print_figures(escalation.train(data, tracking_uri=tracking_uri, promote=promote))
+    for report in escalation.train_all(data, tracking_uri=tracking_uri, promote=promote):
+        print_figures(report)
     seal(PROJECT / "models" / "weights")

@@ -19,10 +19,10 @@ def validate(
     """Hold what the tables have against their Great Expectations suites; exit code 1 if a row breaks one. Verdicts go to `checks`."""
     from rich.table import Table
 
-    from expectations.audit import NEVER_STORED, audit
-    from expectations.record import STORED, record
+    from expectations.audit import NEVER_STORED
     from flows.road import Road, last_run, when
     from flows.terminal import console
+    from flows.upkeep import audit_tables
     from warehouse.schema import TABLES
 
     settings = load_settings(conf)
@@ -32,8 +32,7 @@ def validate(
             f"validate {strange[0]}: no such table; one of: {', '.join(name for name in TABLES if name not in NEVER_STORED)}"
         )
     road = Road(settings, when(as_of or last_run(settings), settings.as_of))
-    found = list(audit(road.warehouse, road.as_of, days, tuple(tables or ())))
-    record(road.warehouse, road.as_of, {one.table: one.checked for one in found}, road.data_docs, STORED)
+    found = audit_tables(road, days, tuple(tables or ()))
     shown = Table("table", "rows", "expectations", "broken", "which")
     for one in found:
         which = "; ".join(f"{said['column']} {said['expects'].partition(' ')[0]}: {said['broken_n']}" for said in one.broken[:3])

@@ -12,7 +12,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.states import Failed
 
-from flows import arrival, evidence
+from flows import arrival, evidence, outlook
 from flows import road as stages
 from flows.drill import replica_of
 from flows.road import Road, when
@@ -20,12 +20,18 @@ from flows.steps import Step, tell_why, timed
 from warehouse.settings import load_settings
 
 ARRIVAL = (arrival.crawl, arrival.land)
-READING = (stages.mention, stages.score, stages.group, stages.forecast, stages.rank, stages.explain, stages.watch, stages.publish)
+READING = (
+    stages.resolve, stages.mention, stages.score, stages.group, stages.forecast, stages.rank, stages.explain, stages.watch,
+    outlook.outlook, stages.publish, stages.record,
+)  # fmt: skip
 
 
 @flow(name="daily", flow_run_name="daily-{as_of}")
 def daily(conf: str, as_of: str | None = None, crawl: bool = True) -> list[Step] | State[list[Step]]:
-    """Crawl → land → mention → score → group → forecast → rank → explain → watch → publish. One that stops publishes why there is none."""
+    """Crawl → land → resolve → mention → score → group → forecast → rank → explain → watch → outlook → publish → record.
+
+    One that stops publishes why there is no list.
+    """
     settings = load_settings(Path(conf))
     moment = when(as_of, settings.as_of)
     with replica_of(settings.scenario, moment) if crawl and settings.drill else nullcontext("") as url:
@@ -38,13 +44,12 @@ def walk(road: Road, order: tuple[Callable[[Road], int], ...]) -> list[Step] | S
     """Each stage as a Prefect task that passes table and version (the road), never frames; a failed state where one stopped."""
     steps: list[Step] = []
     for stage in order:
-        steps.append(as_task(stage)(road, return_state=True).result(raise_on_failure=False))
+        with arrival.in_turn(road) if stage in (arrival.land, arrival.look_back) else nullcontext(road) as road:
+            steps.append(as_task(stage)(road, return_state=True).result(raise_on_failure=False))
         if steps[-1].ends_the_road:
             if READING[-1] in order:  # a crawl alone makes no list that could be missing
                 tell_why(road, steps[-1])
             return Failed(message=f"{stage.__name__}: {steps[-1].stopped}", data=steps)
-        if stage is arrival.crawl:
-            road = road.arrived()
     return steps
 
 

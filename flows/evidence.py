@@ -68,7 +68,7 @@ def make(settings: Settings, id: str, out: Path, as_of: datetime, made_at: datet
 def check_place(settings: Settings, out: Path) -> None:
     """ConfigProblem for a place that is taken, or that raw answers must not lie in: the desk serves what is published, unmasked or not."""
     check_free(out)
-    for place in (settings.published, settings.archive, settings.warehouse):
+    for place in (settings.published, settings.archive, *([] if settings.storage else [settings.warehouse])):
         if out.resolve().is_relative_to(place.resolve()):
             raise ConfigProblem(f"--out {out}: lies inside {place}; name a folder outside the data root")
 

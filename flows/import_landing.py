@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -20,6 +20,7 @@ from briefing.twins import cell
 from crawlers.imports.importers import Batch, Import
 from expectations.gate import StageStop, check
 from expectations.land import Landed, land
+from warehouse.instants import Instants, known_from
 from warehouse.schema import polars_schema
 from warehouse.store import Warehouse
 from warehouse.vocabulary import QUARANTINE_REASONS
@@ -53,7 +54,7 @@ def posts_held(warehouse: Warehouse) -> Callable[[set[str]], set[str]]:
 
     def held(ids: set[str]) -> set[str]:
         asked = pl.LazyFrame({"post_id": sorted(ids)}, schema={"post_id": pl.String})
-        return set(warehouse.scan("posts").select("post_id").join(asked, on="post_id", how="semi").collect()["post_id"])
+        return set(warehouse.scan("posts").select("post_id").join(asked, on="post_id", how="semi").collect(engine="streaming")["post_id"])
 
     return held
 
@@ -98,16 +99,27 @@ def judge(read: Import, staged: Staged, as_of: datetime) -> None:
             raise StageStop(f"{read.file.name} (part {n} of {len(staged.batches)}): {stops[0].sentence}; nothing of it was imported")
 
 
-def land_staged(read: Import, staged: Staged, warehouse: Warehouse, as_of: datetime, tell: Progress) -> Came:
-    """The batches through the gate into the tables; the second time the same bytes come, only what is missing."""
+def land_staged(read: Import, staged: Staged, warehouse: Warehouse, as_of: datetime, tell: Progress, instants: Instants) -> Came:
+    """The batches through the gate into the tables; the second time the same bytes come, only what is missing.
+
+    No list arrives between the first batch and the last; one that came since `as_of`, while the file was read, does not know of it.
+    """
+    with instants.turn() as told:
+        now = datetime.now(UTC)
+        at = as_of if told < as_of else max(now, told + timedelta(microseconds=1))
+        instants.take(at, now)
+        return _land_all(read, staged, warehouse, at, told, tell)
+
+
+def _land_all(read: Import, staged: Staged, warehouse: Warehouse, as_of: datetime, told: datetime, tell: Progress) -> Came:
     earlier = _earlier(read, warehouse)
     landed, known_n = list[Landed](), 0
     for path in staged.batches:
-        items = pl.read_parquet(path)
+        items = known_from(pl.read_parquet(path), warehouse.scan("observations"), told, as_of)
         fresh = _not_known(items, warehouse, earlier, read.fetch.source) if earlier else items
         known_n += items.height - fresh.height
         if fresh.height:
-            landed.append(land(warehouse, fresh, read.fetches, as_of, {}, None))
+            landed.append(land(warehouse, fresh, read.fetches, as_of, {}, None, goes_on=bool(landed)))
         tell(read)
     if not landed and not earlier:  # nothing in it concerns us: that it was read is worth a row
         empty = {name: dtype for name, dtype in polars_schema("raw_items").items() if name not in ("run_id", "day_on")}
@@ -127,7 +139,7 @@ def _together(landed: list[Landed]) -> pl.DataFrame:
 def _earlier(read: Import, warehouse: Warehouse) -> list[str]:
     """Fetches of the same bytes for the same source."""
     same = warehouse.scan("fetches").filter(pl.col("sha256") == read.fetch.sha256, pl.col("source") == read.fetch.source)
-    return same.collect()["fetch_id"].to_list()
+    return same.collect(engine="streaming")["fetch_id"].to_list()
 
 
 def _not_known(items: pl.DataFrame, warehouse: Warehouse, earlier: list[str], source: str) -> pl.DataFrame:
@@ -136,7 +148,7 @@ def _not_known(items: pl.DataFrame, warehouse: Warehouse, earlier: list[str], so
     seen = warehouse.scan("observations").filter(pl.col("fetch_id").is_in(earlier)).select("post_id").join(ids, on="post_id", how="semi")
     aside = warehouse.scan("quarantine").filter(pl.col("table_name") == "posts", pl.col("source") == source)
     bad = aside.select(post_id="row_id").join(ids, on="post_id", how="semi")
-    return items.join(pl.concat([seen, bad]).collect(), on="post_id", how="anti", maintain_order="left")
+    return items.join(pl.concat([seen, bad]).collect(engine="streaming"), on="post_id", how="anti", maintain_order="left")
 
 
 def keep_rejects(read: Import, staged: Staged, folder: Path, stem: str) -> Path | None:

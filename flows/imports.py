@@ -17,6 +17,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, track
 
 from flows.road import instant
+from warehouse.instants import Instants
 from warehouse.lock import alone
 from warehouse.settings import ConfigProblem, Settings
 from warehouse.store import Warehouse
@@ -127,7 +128,7 @@ def _land_file(
     )
     staged = landing.stage(read, folder, tell)
     landing.judge(read, staged, as_of)
-    came = landing.land_staged(read, staged, warehouse, as_of, tell)
+    came = landing.land_staged(read, staged, warehouse, as_of, tell, Instants(settings.root))
     kept = landing.keep_rejects(read, staged, settings.root / "rejects", _stem(file.name, path))
     notes = [f"{read.report.rejected_n} rows not read, see {kept}"] if kept else []
     notes += [f"{came.known_n} rows known from an earlier import of this file"] if came.known_n else []

@@ -13,6 +13,7 @@ import polars as pl
 from rich.console import Console
 from rich.progress import Progress
 
+from expectations.door import Gated
 from flows.label_readers import Answer, Aside, read
 from flows.label_rows import rows_of
 from flows.label_writers import FORMS, write
@@ -70,21 +71,21 @@ def import_(settings: Settings, path: Path, annotator: str, trust: float = 1.0) 
     found = list(read(path))
     answers = [one for one in found if isinstance(one, Answer) and one.words]
     moment, origin = datetime.now(UTC), hashlib.sha256(path.read_bytes()).hexdigest()
-    warehouse = Warehouse(settings.warehouse, f"labels-{moment:%Y%m%dT%H%M%SZ}")
+    warehouse = Gated(settings.warehouse, f"labels-{moment:%Y%m%dT%H%M%SZ}", moment)
     rows, refused = rows_of(answers, warehouse.read("posts"), annotator)
     schema = {name: dtype for name, dtype in polars_schema("labels").items() if name not in ("run_id", "day_on")}
     same = {"labelled_at": moment, "trust_p": trust, "origin": origin}
     frame = pl.DataFrame([{**row, **same} for row in rows], schema=schema)
     told, changed_n = unsaid(warehouse.read("labels"), frame)
-    if told.height:
-        warehouse.add("labels", told)
+    broken_n = told.height - warehouse.add("labels", told) if told.height else 0
     aside = [one for one in found if isinstance(one, Aside)] + refused
+    aside += [Aside("labels", "broke a rule of the table; guanchao quarantine list --table labels")] * broken_n
     unanswered_n = sum(isinstance(one, Answer) and not one.words for one in found)
     rejects = settings.root / "rejects" / f"{path.stem}-labels-{shanghai(moment, '%Y%m%dT%H%M%S')}.csv" if aside else None
     if rejects:
         _keep(aside, rejects)
-    unchanged_n = len(found) - unanswered_n - len(aside) - told.height
-    return Imported(len(found), told.height - changed_n, changed_n, unchanged_n, unanswered_n, aside, rejects)
+    unchanged_n = len(found) - unanswered_n - len(aside) - (told.height - broken_n)
+    return Imported(len(found), told.height - broken_n - changed_n, changed_n, unchanged_n, unanswered_n, aside, rejects)
 
 
 def _keep(aside: list[Aside], path: Path) -> None:

@@ -43,7 +43,10 @@ def last_run(settings: Settings) -> str | None:
 
 @dataclass(frozen=True)
 class Road:
-    """One run: whose, looking back from when, into which warehouse. A live one crawls from `began` on and looks back once all is in."""
+    """One run: whose, looking back from when, into which warehouse. A live one crawls from `began` on and looks back once all is in.
+
+    `told`: the newest instant that a list had looked back from when this run's rows came in.
+    """
 
     settings: Settings
     as_of: datetime
@@ -51,16 +54,19 @@ class Road:
     edition: str = "daily"
     is_live: bool = False
     began: datetime | None = None
+    told: datetime | None = None
 
     @property
     def start(self) -> datetime:
         return self.began or self.as_of
 
-    def arrived(self) -> Road:
-        """After the crawl: a live run's as_of is now, or it could not see what it has just fetched."""
+    def arrived(self, told: datetime | None = None) -> Road:
+        """After the crawl: a live run's as_of is now, or it could not see what it has just fetched; and later than `told`."""
         if not self.is_live:
             return self
-        return replace(self, began=self.start, as_of=datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1))
+        now = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
+        after = now if told is None or told < now else told.replace(microsecond=0) + timedelta(seconds=1)
+        return replace(self, began=self.start, as_of=after, told=told)
 
     @property
     def run_id(self) -> str:
@@ -100,6 +106,19 @@ class Road:
         own = self.settings.conf / "playbook.yml"
         return own if own.exists() else PROJECT / "conf" / "playbook.yml"
 
+    @property
+    def playbook(self) -> Any:
+        from briefing.playbook import load_playbook
+
+        return load_playbook(self.playbook_file)
+
+    @property
+    def text_model(self) -> str:
+        """Version of the shipped champion: its scores are those in force."""
+        from models.classifier.score import SHIPPED, version
+
+        return version(SHIPPED)
+
     def known(self, table: str) -> pl.DataFrame:
         """A table's rows of the event window as known at as_of."""
         return self.warehouse.read(table, as_of=self.as_of, since=self.window_from)
@@ -108,6 +127,11 @@ class Road:
         """The rows this run's earlier stages wrote."""
         rows = self.warehouse.scan(table, as_of=self.as_of, since=self.as_of).collect()
         return rows.filter(pl.col("as_of") == self.as_of).drop("run_id", "day_on")
+
+    @property
+    def is_whole(self) -> bool:
+        """The morning's list, on which all that stands is said again; other runs say what is new."""
+        return self.edition == "daily"
 
     @property
     def published(self) -> Path:
@@ -141,9 +165,7 @@ def score(road: Road) -> int:
 
 def scores_in_force(road: Road) -> pl.DataFrame:
     """The window's scores by the shipped champion alone: a post read by two models counts once."""
-    from models.classifier.score import SHIPPED, version
-
-    return road.known("scores").filter(pl.col("model_version") == version(SHIPPED))
+    return road.known("scores").filter(pl.col("model_version") == road.text_model)
 
 
 def group(road: Road) -> int:
@@ -163,12 +185,12 @@ def group(road: Road) -> int:
 
 
 def forecast(road: Road) -> int:
-    """Odds that each event escalates; returns forecasts."""
+    """What will become of each event; returns forecasts."""
     from models.escalation.forecast import forecast as look_ahead
 
     forecasts = look_ahead(
         road.known("posts"), road.known("observations"), road.known("mentions"), scores_in_force(road),
-        road.made("events"), road.made("event_posts"), road.as_of,
+        road.made("events"), road.made("event_posts"), road.as_of, playbook=road.playbook.model_dump(),
     )  # fmt: skip
     road.warehouse.replace("forecasts", forecasts, road.as_of)
     return forecasts.height
@@ -176,20 +198,30 @@ def forecast(road: Road) -> int:
 
 def rank(road: Road) -> int:
     """The graded list; returns warnings."""
-    from briefing.playbook import load_playbook
+    warnings = _graded(road, road.playbook)
+    road.warehouse.replace("warnings", warnings, road.as_of)
+    return warnings.height
+
+
+def _graded(road: Road, playbook: Any) -> pl.DataFrame:
     from briefing.rank import rank as grade
 
     before = road.as_of - timedelta(microseconds=1)
     left = road.warehouse.read("deliveries", as_of=before).filter(pl.col("is_sent")).select("as_of").unique()
     earlier = road.warehouse.read("warnings", as_of=before).join(left, on="as_of", how="semi")
-    warnings = grade(
+    return grade(
         road.made("events"), road.made("forecasts"), road.made("event_posts"), road.known("posts"), road.known("mentions"),
         scores_in_force(road), road.known("observations"), earlier, road.warehouse.read("verdicts", as_of=road.as_of),
-        load_playbook(road.playbook_file), road.as_of, road.settings.drill, road.settings.list_days,
-        is_whole=road.edition == "daily",
+        playbook, road.as_of, road.settings.drill, road.settings.list_days,
+        is_whole=road.is_whole,
     )  # fmt: skip
-    road.warehouse.replace("warnings", warnings, road.as_of)
-    return warnings.height
+
+
+def _beyond_budget(road: Road) -> int:
+    """Warnings that would be on this list, but for the day's budget."""
+    if road.playbook.limits.warnings_per_day is None:
+        return 0
+    return max(0, _graded(road, road.playbook.without_budget).height - road.made("warnings").height)
 
 
 def explain(road: Road) -> int:
@@ -206,13 +238,15 @@ def explain(road: Road) -> int:
 def _frames(road: Road) -> Any:
     """The tables that a list is printed from."""
     from briefing.pages import Frames
+    from expectations.record import listed
+    from flows.outlook import shown
     from models.classifier.score import SHIPPED, version
 
     return Frames(
         warnings=road.made("warnings"), events=road.made("events"), forecasts=road.made("forecasts"), event_posts=road.made("event_posts"),
         posts=road.known("posts"), mentions=road.known("mentions"), scores=scores_in_force(road), observations=road.known("observations"),
-        coverage=road.made("coverage"), checks=road.made("checks"),
-        explanations=road.known("explanations").filter(pl.col("model_version") == version(SHIPPED)),
+        coverage=road.made("coverage"), checks=listed(road.warehouse, road.as_of),
+        explanations=road.known("explanations").filter(pl.col("model_version") == version(SHIPPED)), outlooks=shown(road),
     )  # fmt: skip
 
 
@@ -227,13 +261,12 @@ def watch(road: Road) -> int:
     road.warehouse.replace("drift", drift(road.warehouse, road.as_of), road.as_of)
     rows = road.warehouse.read("drift", as_of=road.as_of, since=road.as_of - timedelta(days=SEEN_DAYS))
     card = json.loads((SHIPPED / "card.json").read_text(encoding="utf-8"))
-    publish_models(card, version(SHIPPED), rows, road.settings, road.published, road.as_of)
+    publish_models(card, version(SHIPPED), rows, road.settings, road.published, road.as_of, has_record=True)
     return rows.filter(pl.col("as_of") == road.as_of).height
 
 
 def publish(road: Road) -> int:
     """The list as pages and as JSON and CSV twins; returns the files written."""
-    from briefing.playbook import load_playbook
     from briefing.publish import publish as write
 
     frames = _frames(road)
@@ -241,14 +274,46 @@ def publish(road: Road) -> int:
     docs = road.data_docs / "index.html"
     published = write(
         frames,
-        load_playbook(road.playbook_file),
+        road.playbook,
         road.watchlist,
         road.settings,
         road.published,
         road.as_of,
         titles,
         docs if docs.exists() else None,
+        beyond_budget_n=_beyond_budget(road),
+        has_record=road.edition == "daily",
     )
-    left = {"delivery_id": f"{road.run_id}-file", "as_of": road.as_of, "channel": "file", "is_sent": True, "sent_at": road.as_of}
-    road.warehouse.add("deliveries", pl.DataFrame([left]))
+    deliver(road)
     return len(published.paths)
+
+
+def deliver(road: Road) -> int:
+    """Note that the list left as files: the cool-down counts from what left; returns 1, 0 if that was noted before."""
+    left = {"delivery_id": f"{road.run_id}-file", "as_of": road.as_of, "channel": "file", "is_sent": True, "sent_at": road.as_of}
+    return road.warehouse.add("deliveries", pl.DataFrame([left]))
+
+
+def resolve(road: Road) -> int:
+    """How the forecasts that are due ended, by their own rules; returns new outcomes. A pulse has no time for it: days do."""
+    if road.edition == "pulse":
+        return 0
+    from flows.resolving import due, evidence
+    from models.escalation.resolution import resolve as decide
+
+    forecasts = due(road)
+    return road.warehouse.add("outcomes", decide(forecasts, evidence(road, forecasts), road.as_of)) if forecasts.height else 0
+
+
+def record(road: Road) -> int:
+    """The page of the record, as fresh as the list; returns its warnings. A pulse leaves it to the day."""
+    if road.edition != "daily":
+        return 0
+    from briefing.record_page import publish_record
+    from flows.records import backtests, live, relived
+
+    mine, names = live(road.settings, road.playbook, road.as_of), backtests(road.settings)
+    publish_record(
+        mine, relived(road.settings, names[-1], road.playbook) if names else None, road.playbook, road.settings, road.published
+    )  # fmt: skip
+    return mine.warnings.height

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from flows.road import Road
 
-MONITORS = ("explain", "watch", "shoot")  # they explain and watch the models; what breaks in them is shown and costs nobody the list
+# They decide old forecasts, explain and watch the models, and keep the record; what breaks in them is shown and costs nobody the list.
+MONITORS = ("resolve", "explain", "watch", "outlook", "record", "shoot")
 
 
 @dataclass(frozen=True)

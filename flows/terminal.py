@@ -25,9 +25,10 @@ from warehouse.vocabulary import ARCHIVE_STATES, COVERAGE_REASONS, COVERAGE_STAT
 
 STAGES = {
     "crawl": ("采集", "items read"), "land": ("校验入库", "new posts"), "look_back": ("回看", "sources known"),
-    "mention": ("识别医院", "new mentions"),
+    "resolve": ("判定预测", "outcomes"), "mention": ("识别医院", "new mentions"),
     "score": ("阅读", "posts read"), "group": ("归并事件", "events"), "forecast": ("预测", "forecasts"), "rank": ("分级", "warnings"),
-    "explain": ("解释", "words"), "watch": ("模型监测", "figures"), "publish": ("发布", "files"),
+    "explain": ("解释", "words"), "watch": ("模型监测", "figures"), "outlook": ("未来一周", "areas"), "publish": ("发布", "files"),
+    "record": ("战绩", "warnings"),
     "shoot": ("截图取证", "pictures"),
 }  # fmt: skip
 console = Console()

@@ -5,25 +5,48 @@ from __future__ import annotations
 import os
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.states import Failed
 
-from flows.road import Road, last_run, watch, when
+from flows.road import Road, last_run, resolve, watch, when
 from warehouse.settings import Settings, load_settings
 from warehouse.store import Warehouse
 from warehouse.tables_upkeep import Tidied, compact, drop_old, vacuum
 
+if TYPE_CHECKING:
+    from expectations.audit import Audited
+
+AUDITED_DAYS = 2.0  # rows of so many days: those of the day and of the night, and yesterday's that landed late
+
 
 @flow(name="upkeep", flow_run_name="upkeep-{as_of}")
-def upkeep(conf: str, as_of: str | None = None) -> int:
-    """Old rows dropped, files put together, what nothing refers to removed; then the drift of every day that MLflow has not seen.
+def upkeep(conf: str, as_of: str | None = None) -> int | State[int]:
+    """Old rows dropped, files put together, what nothing refers to removed; then forecasts that are due decided, and the drift of every
+    day that MLflow has not seen; at the end every table held against its suite.
 
-    Returns the figures that were new there.
+    Returns the figures that were new to MLflow; a failed state with the sentences where a table breaks its contract.
     """
     settings = load_settings(Path(conf))
-    keep_tables(settings, when(as_of, settings.as_of))
-    return record_drift(settings, as_of)[1]
+    at = when(as_of, settings.as_of)
+    keep_tables(settings, at)
+    resolve(Road(settings, at))
+    new = record_drift(settings, as_of)[1]
+    said = [stop.sentence for one in audit_tables(Road(settings, at), AUDITED_DAYS) for stop in one.checked.stops]
+    return Failed(message=";".join(said), data=new) if said else new
+
+
+def audit_tables(road: Road, days: float, tables: tuple[str, ...] = ()) -> list[Audited]:
+    """Every table, or those named, over its rows of so many days; the verdicts go to `checks`, where the next list finds them."""
+    from expectations.audit import audit
+    from expectations.record import STORED, record
+
+    found = list(audit(road.warehouse, road.as_of, days, tables))
+    record(road.warehouse, road.as_of, {one.table: one.checked for one in found}, road.data_docs, STORED)
+    return found
 
 
 def keep_tables(settings: Settings, at: datetime) -> list[Tidied]:

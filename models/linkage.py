@@ -23,10 +23,12 @@ from models.event_terms import shipped, terms
 from models.places import apart, places, provinces
 
 FAINT = 0.02  # cosines below are chance
-NEAREST = 100  # neighbours kept of each text: more change nothing but the time
-BLOCK = 512
+NEAREST = 50  # neighbours kept of each text: of a month of headlines no more change anything but the time
+MOST = 500  # texts may share a term that neighbours are looked for by; of a month of headlines none is in so many
+BLOCK, AT_ONCE = 512, 200_000  # rows of texts, and pairs of them, in memory at a time
 FADE, JOIN = 0.6, 0.11  # step 1: cosine · (1 + gap in days) ^ -FADE; least likeness of two centroids
 BAR, RISE, SOON = 0.12, 0.25, 1 / 24  # step 3: a pair proves from cosine ≥ BAR · (gap in days + an hour) ^ RISE
+ROUNDING = 1e-12
 PROVEN = 3  # one text in so many of the smaller cluster must be in such a pair
 
 Ints = NDArray[np.int64]
@@ -69,17 +71,35 @@ def _vectors(texts: list[str]) -> Any:
 
 
 def _pairs(vectors: Any, first: Reals, last: Reals, named: list[Place]) -> Pairs:
-    """The nearest neighbours of each text, but none that speaks of another place."""
-    n, across = vectors.shape[0], vectors.T.tocsr()
-    blocks = [_nearest((vectors[start : start + BLOCK] @ across).tocsr(), start) for start in range(0, n, BLOCK)]
+    """The nearest neighbours of each text, but none that speaks of another place.
+
+    Terms that very many texts have say next to nothing of any, and alone would make the work grow with the square of the texts: among
+    large numbers neighbours are those nearest by the other terms. The cosine is over all.
+    """
+    n = vectors.shape[0]
+    is_common = np.bincount(vectors.indices, minlength=vectors.shape[1]) > MOST
+    telling, common = (vectors @ sparse.diags(kept.astype(float)) for kept in (~is_common, is_common))
+    telling.eliminate_zeros()
+    common.eliminate_zeros()
+    across = telling.T.tocsr()
+    blocks = [_nearest((telling[start : start + BLOCK] @ across).tocsr(), start) for start in range(0, n, BLOCK)]
     row, column, cosine = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
     low, high = np.minimum(row, column), np.maximum(row, column)
     _, once = np.unique(low * n + high, return_index=True)
     low, high, cosine = low[once], high[once], cosine[once]
     here = ~_apart(low, high, named)
     low, high, cosine = low[here], high[here], cosine[here]
+    cosine = cosine + _shared(common, low, high)
     gap = np.maximum(0.0, np.maximum(first[low], first[high]) - np.minimum(last[low], last[high]))
     return Pairs(low, high, cosine, gap)
+
+
+def _shared(vectors: Any, low: Ints, high: Ints) -> Reals:
+    """The dot product of each pair of rows."""
+    if not vectors.nnz:
+        return np.zeros(len(low))
+    parts = [slice(start, start + AT_ONCE) for start in range(0, len(low), AT_ONCE)]
+    return np.concatenate([np.asarray(vectors[low[at]].multiply(vectors[high[at]]).sum(axis=1)).ravel() for at in parts])
 
 
 def _nearest(near: Any, start: int) -> tuple[Ints, Ints, Reals]:
@@ -90,6 +110,9 @@ def _nearest(near: Any, start: int) -> tuple[Ints, Ints, Reals]:
         column, cosine = near.indices[at], near.data[at]
         keep = (cosine > FAINT) & (column != start + n)
         column, cosine = column[keep], cosine[keep]
+        if len(cosine) > NEAREST:
+            near_enough = cosine >= np.partition(cosine, -NEAREST)[-NEAREST]
+            column, cosine = column[near_enough], cosine[near_enough]
         best = np.lexsort((column, -cosine))[:NEAREST]
         rows.append(np.full(len(best), start + n))
         columns.append(column[best].astype(np.int64))
@@ -107,51 +130,90 @@ def _apart(low: Ints, high: Ints, named: list[Place]) -> NDArray[np.bool_]:
 
 
 class _Clusters:
-    """Clusters under merging. Two centroids' cosine needs only sums over pairs, so no vector is kept: `cross` between, `inner` within."""
+    """Clusters under merging. Two centroids' cosine needs only sums over pairs, so no vector is kept: `cross` between, `inner` within.
+
+    Each pair stands in the heap of one of the two, the larger, as its likeness but for that one's own size: all of a cluster's pairs fall
+    alike as it grows, so none of them need be weighed again then. One bound a cluster stands in the queue.
+    """
 
     def __init__(self, n: int, pairs: Pairs) -> None:
         self.label, self.inner = list(range(n)), [1.0] * n
         self.cross: list[dict[int, float]] = [{} for _ in range(n)]
         near = pairs.cosine * (1 + pairs.gap) ** -FADE
-        for a, b, value in zip(pairs.row.tolist(), pairs.column.tolist(), near.tolist(), strict=True):
+        one = self.label.copy()  # the same number everywhere: a million pairs of fresh ones are slow to look up
+        for row, column, value in zip(pairs.row.tolist(), pairs.column.tolist(), near.tolist(), strict=True):
+            a, b = one[row], one[column]
             self.cross[a][b] = self.cross[b][a] = value
+        self.pairs = [[(-value, b) for b, value in self.cross[a].items() if a < b and value >= JOIN] for a in range(n)]
+        self.bound, self.queue = [0.0] * n, list[tuple[float, int]]()
+        for a in range(n):
+            heapq.heapify(self.pairs[a])
+            self._announce(a)
 
     def likeness(self, a: int, b: int) -> float:
         return self.cross[a][b] / math.sqrt(self.inner[a] * self.inner[b])
 
-    def merge(self, a: int, b: int) -> list[int]:
-        """b goes into a; returns the clusters that came nearer to a by it."""
+    def nearest(self) -> tuple[int, int] | None:
+        """The two clusters most like each other; None if none are alike enough. Queue and heaps hold upper bounds: likeness to a grown
+        cluster only falls, unless the pair itself changed, and then it is offered anew."""
+        while self.queue:
+            bound, a = heapq.heappop(self.queue)
+            if -bound != self.bound[a]:
+                continue  # another bound was announced since
+            self._settle(a)
+            if self.pairs[a] and self.likeness(a, self.pairs[a][0][1]) >= -bound - ROUNDING:
+                return a, self.pairs[a][0][1]
+            self._announce(a)
+        return None
+
+    def merge(self, a: int, b: int) -> None:
+        """One goes into the other: the one with fewer neighbours, for those are walked through."""
+        if len(self.cross[a]) < len(self.cross[b]):
+            a, b = b, a
         self.inner[a] += self.inner[b] + 2 * self.cross[a].pop(b)
         self.cross[b].pop(a)
         self.label[b] = a
-        changed = list(self.cross[b])
-        for other, value in self.cross[b].items():
+        nearer = self.cross[b]
+        self.cross[b], self.pairs[b], self.bound[b] = {}, [], 0.0
+        for other, value in nearer.items():
             self.cross[other].pop(b)
             self.cross[a][other] = self.cross[other][a] = self.cross[a].get(other, 0.0) + value
-        self.cross[b] = {}
-        return changed
+        for other in nearer:
+            self._offer(a, other)
+        self._announce(a)
+
+    def _settle(self, a: int) -> None:
+        """Make the first of a's pairs a true one: merged ones go, one that has fallen is offered again as it is now."""
+        own = self.pairs[a]
+        while own:
+            least, b = own[0]
+            if b in self.cross[a] and self.cross[a][b] / math.sqrt(self.inner[b]) >= -least - ROUNDING:
+                return
+            heapq.heappop(own)
+            if b in self.cross[a]:
+                self._offer(a, b)
+
+    def _offer(self, a: int, b: int) -> None:
+        if self.likeness(a, b) < JOIN:
+            return
+        if (self.inner[b], -b) > (self.inner[a], -a):
+            a, b = b, a
+        pair = (-self.cross[a][b] / math.sqrt(self.inner[b]), b)
+        heapq.heappush(self.pairs[a], pair)
+        if self.pairs[a][0] is pair:
+            self._announce(a)
+
+    def _announce(self, a: int) -> None:
+        self.bound[a] = -self.pairs[a][0][0] / math.sqrt(self.inner[a]) if self.pairs[a] else 0.0
+        if self.bound[a] >= JOIN:
+            heapq.heappush(self.queue, (-self.bound[a], a))
 
 
 def _by_centroid(n: int, pairs: Pairs) -> Ints:
-    """Step 1. The heap holds upper bounds: likeness to a grown cluster only falls, unless the pair itself changed."""
+    """Step 1: the two most alike become one, until none are alike enough."""
     clusters = _Clusters(n, pairs)
-    heap = [(-clusters.likeness(a, b), a, b) for a in range(n) for b in clusters.cross[a] if a < b and clusters.likeness(a, b) >= JOIN]
-    heapq.heapify(heap)
-    while heap:
-        bound, a, b = heapq.heappop(heap)
-        if b not in clusters.cross[a]:
-            continue
-        now = clusters.likeness(a, b)
-        if now < -bound - 1e-12:
-            if now >= JOIN:
-                heapq.heappush(heap, (-now, a, b))
-            continue
-        if len(clusters.cross[a]) < len(clusters.cross[b]):
-            a, b = b, a
-        for other in clusters.merge(a, b):
-            likeness = clusters.likeness(a, other)
-            if likeness >= JOIN:
-                heapq.heappush(heap, (-likeness, min(a, other), max(a, other)))
+    while (pair := clusters.nearest()) is not None:
+        clusters.merge(*pair)
     return np.array([_root(clusters.label, node) for node in range(n)], dtype=np.int64)
 
 

@@ -13,7 +13,8 @@ from models.shipping import ship
 from models.tracking import RegistryProblem, clear, client_of, tracking_uri
 from warehouse.settings import PROJECT
 
-WEIGHTS = PROJECT / "models" / "weights"  # a model's files are shipped in the folder of its name
+WEIGHTS = PROJECT / "models" / "weights"  # a model's files are shipped in the folder of its name, but these
+PLACES = {"escalation_topic": "escalation/topic", "cascade": "escalation/cascade"}
 DATA = "data."  # how registry.log_training marks a hash among the parameters
 
 
@@ -85,14 +86,25 @@ def earlier(name: str, uri: str | None = None) -> Version:
     return former[-1]
 
 
+def place(name: str, weights: Path = WEIGHTS) -> Path:
+    return weights / PLACES.get(name, name)
+
+
+def inner(name: str) -> tuple[str, ...]:
+    """Folders of other models within a model's own."""
+    return tuple(Path(where).name for where in PLACES.values() if Path(where).parent == Path(PLACES.get(name, name)))
+
+
 def is_shipped(version: Version, weights: Path = WEIGHTS) -> bool:
     """Whether the files on the road are this version's."""
-    return bool(version.files) and manifest(weights / version.name) == dict(version.files)
+    found = manifest(place(version.name, weights))
+    own = {file: digest for file, digest in found.items() if Path(file).parts[0] not in inner(version.name)}
+    return bool(version.files) and own == dict(version.files)
 
 
 def rollback(version: Version, weights: Path = WEIGHTS, uri: str | None = None) -> Path:
     """Ship a version's files again, then give it the alias -> the folder. May be called again wherever it broke off."""
-    out = weights / version.name
-    ship(folder_of(version, uri), out)
+    out = place(version.name, weights)
+    ship(folder_of(version, uri), out, keep=inner(version.name))
     registry.promote(version.name, version.version, uri)
     return out

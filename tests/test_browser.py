@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from briefing.publish import publish_no_list
-from tests.sample_list import NOW, blind, publish_sample, quiet, sample, settings
+from briefing.record_page import publish_record
+from tests.sample_list import BOOK, NOW, blind, publish_sample, quiet, sample, settings
+from tests.sample_record import lively
 
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no Chromium at {CHROMIUM}")]
@@ -20,6 +22,7 @@ PAGES = (
     "quiet/latest.html",
     "blind/latest.html",
     "stop/latest.html",
+    "record/record.html",
 )
 
 # Text and its real background, by WCAG 2.1: relative luminance, 4.5 to 1, or 3 to 1 from 24 px (18.7 px bold) on.
@@ -56,6 +59,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     publish_sample(quiet(), root / "quiet")
     publish_sample(blind(), root / "blind")
     publish_no_list("入库检查未通过：微博搜索的结果缺少发布时间一列。", settings(root), root / "stop", NOW)
+    made = lively(60)
+    publish_record(made.record(), made.record(kind="backtest", name="2025"), BOOK, settings(root), root / "record")
     return root
 
 

@@ -269,6 +269,47 @@ def test_a_thousand_posts_take_a_second_or_two() -> None:
     assert time.process_time() - start < 4  # under 2 on a free core
 
 
+def plainly_by_centroid(n: int, pairs: linkage.Pairs) -> list[set[int]]:
+    """Step 1 without heaps: every pair of clusters weighed anew before each merge."""
+    near = np.eye(n)
+    for a, b, cosine, gap in zip(pairs.row, pairs.column, pairs.cosine, pairs.gap, strict=True):
+        near[a, b] = near[b, a] = cosine * (1 + gap) ** -linkage.FADE
+    clusters = [[k] for k in range(n)]
+    while True:
+        between = np.array([[near[np.ix_(one, other)].sum() for other in clusters] for one in clusters])
+        alike = between / np.sqrt(np.outer(between.diagonal(), between.diagonal()))
+        np.fill_diagonal(alike, 0)
+        a, b = sorted(int(k) for k in np.unravel_index(alike.argmax(), alike.shape))
+        if alike[a, b] < linkage.JOIN:
+            return sorted((set(cluster) for cluster in clusters), key=min)
+        clusters[a] += clusters.pop(b)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_heaps_merge_what_weighing_every_pair_anew_would_merge(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    n, at = 40, np.sort(rng.choice(40 * 39 // 2, 90, replace=False))
+    row, column = (half[at] for half in np.triu_indices(n, 1))
+    pairs = linkage.Pairs(row, column, rng.uniform(0.05, 0.7, 90), rng.uniform(0, 9, 90))
+    labels = linkage._by_centroid(n, pairs)
+    found = sorted((set(np.flatnonzero(labels == label).tolist()) for label in np.unique(labels)), key=min)
+    assert 1 < len(found) < n
+    assert found == plainly_by_centroid(n, pairs)
+
+
+def test_a_cosine_is_over_all_terms_also_where_a_neighbour_is_looked_for_by_the_rarer_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    texts = ["急诊排队太久" + "".join(chr(0x4E00 + int(k)) for k in rng.integers(0, 60, 6)) for _ in range(90)]
+    days = np.zeros(len(texts))
+    vectors = linkage._vectors(texts)
+    whole = (vectors @ vectors.T).toarray()
+    monkeypatch.setattr(linkage, "MOST", 40)
+    pairs = linkage._pairs(vectors, days, days, [()] * len(texts))
+    assert np.bincount(vectors.indices).max() == 90  # the words all have
+    assert len(pairs.row) > 200
+    np.testing.assert_allclose(pairs.cosine, whole[pairs.row, pairs.column])
+
+
 @pytest.mark.real
 @pytest.mark.skipif(not SHARED.exists(), reason="needs ../shared")
 def test_the_ningbo_infant_is_one_event() -> None:

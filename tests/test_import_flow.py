@@ -102,11 +102,11 @@ from flows.options import DRILL
 from warehouse.settings import load_settings
 importers.BATCH = 80
 whole, calls = import_landing.land, []
-def land(*said):
+def land(*said, **more):
     calls.append(1)
     if len(calls) == 2:
         os.kill(os.getpid(), signal.SIGKILL)
-    return whole(*said)
+    return whole(*said, **more)
 import_landing.land = land
 imports.export(load_settings(DRILL, root=Path(sys.argv[1])), Path(sys.argv[2]), imports.Wish())
 """
@@ -121,6 +121,8 @@ def test_an_import_killed_half_way_is_finished_by_the_next(settings: Settings, t
     monkeypatch.setattr(importers, "BATCH", 80)
     done = imports.export(settings, path, Wish())[0]
     assert (done.posts_n, done.note) == (120, "80 rows known from an earlier import of this file")
+    verdicts = warehouse.read("checks").filter(table_name="posts", check_name="contract").sort("as_of")
+    assert verdicts.select("rows_n", "check_verdict").rows()[-1] == (120, "pass")  # of both batches together
     assert warehouse.read("posts")["text"].n_unique() == 200
     assert warehouse.read("observations").height == 200
     assert not (settings.root / "importing").exists()

@@ -61,6 +61,14 @@ def test_either_direction_is_read_mildest_first(tmp_path: Path) -> None:
     assert [level.label for level in load_playbook(written(tmp_path, turn)).levels] == ["三级（轻度）", "二级（中度）", "一级（重度）"]
 
 
+def test_a_budget_may_be_left_out_and_taken_away(tmp_path: Path) -> None:
+    book = load_playbook(written(tmp_path, lambda said: said["limits"].update(warnings_per_day=5)))
+    assert load_playbook(BOOK).limits.warnings_per_day is None
+    assert book.limits.warnings_per_day == 5
+    assert book.without_budget.limits == load_playbook(BOOK).limits
+    assert book.levels == book.without_budget.levels
+
+
 LEVELS: Callable[[dict[str, Any]], list[dict[str, Any]]] = lambda said: said["scheme"]["levels"]  # noqa: E731
 
 
@@ -92,6 +100,8 @@ LEVELS: Callable[[dict[str, Any]], list[dict[str, Any]]] = lambda said: said["sc
         (lambda s: s["scheme"].update(direction="up"), "scheme.direction", "larger_is_worse"),
         (lambda s: s["scheme"].update(direction="smaller_is_worse"), "scheme.direction", "反而更低"),
         (lambda s: s["groups"]["高敏感"].update(categories=["fire"]), "groups.高敏感.categories.第1项", "不认识的类别 fire"),
+        (lambda s: s["limits"].update(warnings_per_day=0), "limits.warnings_per_day", "不能小于 1"),
+        (lambda s: s["limits"].update(warnings_per_day="五"), "limits.warnings_per_day", "整数"),
         (lambda s: s["limits"].update(coverage_ok_share=1.5), "limits.coverage_ok_share", "不能大于 1"),
         (lambda s: s.pop("limits"), "limits", "缺少这一项"),
         (lambda s: s.update(extra=1), "extra", "不认识的项"),

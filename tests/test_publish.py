@@ -223,6 +223,14 @@ def test_a_day_run_again_does_not_become_the_latest(out: Path) -> None:
     assert re.findall(r'href="(\d{4}-\d\d-\d\d)/', page(out, "days.html")) == ["2026-03-11", DAY]
 
 
+def test_what_the_budget_held_back_is_said(out: Path) -> None:
+    publish_sample(sample(), out)
+    assert "预算之外" not in words(out)
+    publish_sample(sample(), out, beyond_budget_n=7)
+    assert "另有 7 条在预算之外" in words(out)
+    assert twin(out)["beyond_budget_n"] == 7
+
+
 # ── drills ──────────────────────────────────────────────────────────────
 
 

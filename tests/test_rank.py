@@ -347,6 +347,74 @@ def test_the_list_is_cut_but_never_through_the_worst_level(world: World, playboo
     assert [level for _, level in world.listed(playbook)] == [3] * 22
 
 
+# ── the day's budget ────────────────────────────────────────────────────
+
+
+def on_budget(playbook: Playbook, k: int) -> Playbook:
+    return playbook.model_copy(update={"limits": playbook.limits.model_copy(update={"warnings_per_day": k})})
+
+
+def test_a_budget_keeps_the_head_of_the_list(world: World, playbook: Playbook) -> None:
+    for event_id, p24, posts_n in (("middle", 0.35, 5), ("large", 0.15, 50), ("small", 0.15, 5), ("likely", 0.25, 5)):
+        world.event(event_id, p24=p24, posts_n=posts_n)
+    whole = world.listed(playbook)
+    assert whole == [("middle", 2), ("large", 1), ("likely", 1), ("small", 1)]
+    for k in range(1, 6):
+        assert world.listed(on_budget(playbook, k)) == whole[:k]
+    assert world.rank(on_budget(playbook, 3))["rank"].to_list() == [1, 2, 3]
+
+
+def test_a_budget_never_holds_back_the_worst_level_and_it_counts(world: World, playbook: Playbook, official: Playbook) -> None:
+    for n in range(4):
+        world.event(f"grave{n}", p24=0.9)
+    world.event("middle", p24=0.35)
+    assert world.listed(on_budget(playbook, 2)) == [(f"grave{n}", 3) for n in range(4)]
+    assert world.listed(on_budget(official, 2)) == [(f"grave{n}", 1) for n in range(4)]
+    assert world.listed(on_budget(playbook, 5))[-1] == ("middle", 2)
+
+
+def test_what_left_earlier_today_is_spent(world: World, playbook: Playbook) -> None:
+    world.event("new", p24=0.35)
+    world.event("grave", p24=0.9)
+    for n in range(2):
+        world.sent(f"earlier{n}", level=2, hours_ago=3 + n)
+    assert world.listed(on_budget(playbook, 3)) == [("grave", 3)]
+    assert world.listed(on_budget(playbook, 4)) == [("grave", 3), ("new", 2)]
+
+
+def test_yesterdays_and_the_drills_warnings_are_not_spent_today(world: World, playbook: Playbook) -> None:
+    world.event("new", p24=0.35)
+    world.sent("yesterday", level=2, hours_ago=9)  # before midnight in Shanghai
+    world.sent("drill", level=2, hours_ago=1, is_drill=True)
+    assert world.listed(on_budget(playbook, 1)) == [("new", 2)]
+    assert world.listed(on_budget(playbook, 1), is_drill=True) == []
+
+
+def test_an_event_warned_of_today_stands_again_and_rises_without_paying_twice(world: World, playbook: Playbook) -> None:
+    world.event("a", p24=0.35)
+    world.event("b", p24=0.35, posts_n=1)
+    world.sent("a", level=1, hours_ago=2)
+    assert world.listed(on_budget(playbook, 1)) == [("a", 2)]
+    world.rows["forecasts"][0]["escalates_p"] = 0.15
+    assert world.listed(on_budget(playbook, 1), is_whole=True) == [("a", 1)]
+
+
+def test_the_list_stays_no_longer_than_its_length_whatever_the_budget(world: World, playbook: Playbook) -> None:
+    for n in range(25):
+        world.event(f"mild{n:02}", p24=0.2)
+    assert len(world.listed(on_budget(playbook, 22))) == 20
+
+
+def test_a_budget_is_cut_the_same_whatever_the_order_of_rows(world: World, playbook: Playbook) -> None:
+    for n in range(9):
+        world.event(f"e{n}", p24=0.1 + n % 3 * 0.1, hours_ago=1 + n % 4)
+        world.sent(f"x{n % 2}", level=1, hours_ago=1 + n % 2)
+    first = world.rank(on_budget(playbook, 5))
+    assert first.height == 3
+    for seed in range(3):
+        assert world.rank(on_budget(playbook, 5), shuffle=seed).equals(first)
+
+
 # ── cool-down and the day's cap ─────────────────────────────────────────
 
 

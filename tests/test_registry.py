@@ -23,7 +23,7 @@ def trained(uri: str, tmp_path: Path, name: str = "escalation") -> tuple[str, st
     run_id = registry.log_training(
         name, {"rounds": 3}, {"ap": 0.5, "gone": float("nan")}, [note], {"a/b.csv": "00ff"}, {"verdict": "good"}, uri
     )
-    version = registry.register(name, run_id, sorted(SHIPPED.glob("*")), uri, INPUTS, OUTPUTS, REQUIREMENTS)
+    version = registry.register(name, run_id, sorted(SHIPPED.glob("*.*")), uri, INPUTS, OUTPUTS, REQUIREMENTS)
     return run_id, version
 
 
@@ -94,19 +94,28 @@ def test_the_escalation_model_goes_back_the_same_way(uri: str, tmp_path: Path) -
     for version in (first, second):
         registry.promote("escalation", version, uri)
     weights = tmp_path / "weights"
-    (weights / "escalation").mkdir(parents=True)
+    (weights / "escalation" / "topic").mkdir(parents=True)
+    (weights / "escalation" / "topic" / "words.json").write_text("another model's", encoding="utf-8")
     (weights / "escalation" / "board_chance.txt").write_text("damaged", encoding="utf-8")
     before = versions.earlier("escalation", uri)
     assert before.version == first
     assert not versions.is_shipped(before, weights)
     assert versions.rollback(before, weights, uri) == weights / "escalation"
     assert versions.is_shipped(before, weights)
-    assert {path.name: path.read_bytes() for path in (weights / "escalation").iterdir()} == {
-        path.name: path.read_bytes() for path in SHIPPED.iterdir()
+    assert {path.name: path.read_bytes() for path in (weights / "escalation").glob("*.*")} == {
+        path.name: path.read_bytes() for path in SHIPPED.glob("*.*")
     }
+    assert (weights / "escalation" / "topic" / "words.json").read_text(encoding="utf-8") == "another model's"
     crowned = registry.champion("escalation", uri)
     assert crowned is not None
     assert crowned.version == first
+
+
+def test_models_within_another_have_their_own_place(tmp_path: Path) -> None:
+    assert versions.place("escalation_topic", tmp_path) == tmp_path / "escalation" / "topic"
+    assert versions.place("text", tmp_path) == tmp_path / "text"
+    assert versions.inner("escalation") == ("topic", "cascade")
+    assert versions.inner("text") == ()
 
 
 @pytest.mark.parametrize("where", ["sqlite:///{}/file/mlflow.db", "sqlite:///{}/file", "http://127.0.0.1:1"])

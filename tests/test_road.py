@@ -21,7 +21,7 @@ from warehouse.settings import PROJECT
 from warehouse.store import Warehouse
 
 DRILL = PROJECT / "conf" / "drill"
-STAGES = ("crawl", "land", "mention", "score", "group", "forecast", "rank", "explain", "watch", "publish")
+STAGES = ("crawl", "land", "resolve", "mention", "score", "group", "forecast", "rank", "explain", "watch", "publish", "record")
 
 pytestmark = pytest.mark.slow
 

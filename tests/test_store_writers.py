@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
@@ -18,6 +14,7 @@ import polars as pl
 import pytest
 from deltalake import DeltaTable
 
+from tests.s3_server import s3_bucket
 from warehouse import keys
 from warehouse import store as store_module
 from warehouse.settings import PROJECT, load_settings
@@ -135,40 +132,8 @@ def test_other_engines_open_a_table_without_our_code(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def bucket() -> Iterator[str]:
-    """A real S3 server of this machine (moto); its endpoint and keys stand in the environment, as S3 tools read them."""
-    boto3 = pytest.importorskip("boto3")
-    pytest.importorskip("moto.server")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    said = {
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}", "AWS_ACCESS_KEY_ID": "constructed", "AWS_SECRET_ACCESS_KEY": "constructed",
-        "AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1",
-    }  # fmt: skip
-    before = {name: os.environ.get(name) for name in said}
-    os.environ.update(said)
-    server = subprocess.Popen([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], stderr=subprocess.DEVNULL)
-    try:
-        until_up(said["AWS_ENDPOINT_URL"])
-        boto3.client("s3").create_bucket(Bucket="constructed")
-        yield "s3://constructed/tables"
-    finally:
-        server.kill()
-        server.wait()
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
-
-
-def until_up(address: str) -> None:
-    for _ in range(600):
-        try:
-            urllib.request.urlopen(address, timeout=5).close()
-            return
-        except urllib.error.HTTPError:
-            return
-        except OSError:
-            time.sleep(0.1)
-    raise AssertionError("moto did not start")
+    with s3_bucket() as place:
+        yield place
 
 
 def test_s3_by_settings_alone_reads_and_writes_as_a_folder_does(bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,3 +162,34 @@ def test_two_writers_on_s3_lose_nothing_and_double_nothing(bucket: str) -> None:
     two_writers(f"{bucket}/two", "add", batches=3)
     ids = Warehouse(f"{bucket}/two").read("posts")["post_id"]
     assert len(ids) == ids.n_unique() == 3 * 20 * 3
+
+
+def test_ray_data_reads_the_active_files_without_our_code(tmp_path: Path) -> None:
+    ray, data = pytest.importorskip("ray"), pytest.importorskip("ray.data")
+    Warehouse(tmp_path).add("fetches", fetches(["a", "b"]))
+    Warehouse(tmp_path).add("fetches", fetches(["c"], AS_OF + timedelta(days=1)))
+    Warehouse(tmp_path).rewrite("fetches", pl.col("fetch_id") == "a", lambda rows: rows.clear())
+    ray.init(num_cpus=1, include_dashboard=False, logging_level="ERROR", log_to_driver=False, configure_logging=False)
+    try:
+        rows = data.read_parquet(DeltaTable(str(tmp_path / "fetches")).file_uris()).take_all()
+    finally:
+        ray.shutdown()
+    assert sorted(row["fetch_id"] for row in rows) == ["b", "c"]
+
+
+def test_a_bundle_of_evidence_is_not_refused_for_a_bucket(bucket: str, tmp_path: Path) -> None:
+    """Nothing on this machine lies inside a bucket; where the tables lie in a folder, a bundle must not."""
+    from flows.evidence import check_place
+    from warehouse.settings import ConfigProblem
+
+    settings = load_settings(PROJECT / "conf" / "drill", storage=f"{bucket}/evidence", root=tmp_path)
+    check_place(settings, tmp_path / "bundle")
+    with pytest.raises(ConfigProblem, match="lies inside"):
+        check_place(load_settings(PROJECT / "conf" / "drill", root=tmp_path), tmp_path / "warehouse" / "bundle")
+    warehouse = Warehouse(settings.warehouse)
+    warehouse.add("fetches", fetches(["a"]))
+    from warehouse.evidence import gather
+    from warehouse.trace import TraceProblem
+
+    with pytest.raises(TraceProblem, match="nobody"):
+        gather(warehouse, "nobody", AS_OF)

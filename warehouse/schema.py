@@ -174,7 +174,7 @@ def _events() -> list[Column]:
             "target",
             TEXT,
             "what is forecast: the shape of its rule (vocabulary.TARGETS)",
-            pattern=r"^(escalation|level_[1-5]|reposts_\d+|board_top10|on_board)$",
+            pattern=r"^(?:escalation|level_[1-5]|reposts_\d+|board_top10|on_board)$",
             before="escalation",
         ),
         Column("horizon_h", COUNT, "hours ahead", low=1, high=168),

@@ -151,15 +151,15 @@ class Warehouse(Tables):
         return hashlib.sha256(self.read(table).write_json().encode()).hexdigest()
 
     def _known(self, table: str, pinned: DeltaTable, rows: pl.DataFrame) -> pl.DataFrame:
-        """Key and day of the stored rows that have a key of `rows`."""
+        """Key and day of the stored rows that have a key of `rows`; streamed, so that what is stored is never all in memory."""
         known = TABLES[table]
         key = list(known.key)
         stored = self.stored(table, pinned).select(*key, "day_on")
+        if days := self._days_of(table, pinned, rows):
+            stored = stored.filter(pl.col("day_on").is_in(days))
         if known.clock in known.key:  # the key says the day
             stored = stored.filter(pl.col("day_on").is_in(rows["day_on"].unique().to_list()))
-        elif days := self._days_of(table, pinned, rows):
-            stored = stored.filter(pl.col("day_on").is_in(days))
-        return stored.join(rows.lazy().select(key), on=key, how="semi").collect()
+        return stored.join(rows.lazy().select(key), on=key, how="semi").collect(engine="streaming")
 
     def _days_of(self, table: str, pinned: DeltaTable, rows: pl.DataFrame) -> list[str]:
         """Where a large table's index says to look; none: everywhere."""

@@ -103,9 +103,14 @@ TARGETS = {  # shape of forecasts.target: what is forecast
 
 AREA_KINDS = {"department": "科室", "category": "类别"}
 
+USUAL_WORDS = {"more": "比平时多", "less": "比平时少", "same": "与平时相近", "unknown": "还不知道平时"}
+
 RESOLVE_RULES = {  # shape of forecasts.resolve_rule: what it says, and what expected_n counts
     r"board_top(\d+):(\d+)h": ("有帖文登上热榜前 {0} 位", "居前 {0} 位的小时数"),
     r"event_posts>=(\d+):(\d+)h": ("累计达到 {0} 帖", "累计帖数"),
+    r"level>=(\d):(\d+)h": ("达到 {0} 级或更严重级别的条件", "24 小时内最多帖数"),
+    r"post_reposts>=(\d+):(\d+)h": ("有帖文被转发 {0} 次", "转发最多的一帖的转发数"),
+    r"on_board:(\d+)h": ("{0} 小时后仍在热榜", "届时在榜的话题数"),
 }
 
 VERDICTS = {"claimed": "已认领", "false_alarm": "误报", "regraded": "调整级别", "resolved": "已办结"}

@@ -1,4 +1,5 @@
-"""Serves the published folder: today's list at /, the archive at /days, the models at /models, each day with its twins and events.
+"""Serves the published folder: today's list at /, the archive at /days, the models at /models, the record at /record, each day with its
+twins and events.
 
 Reads, never writes.
 Addresses are those of the files, so the same links work from a folder and from the desk.
@@ -27,7 +28,8 @@ HEADERS = {
 }
 # Every file there is to ask for; what does not match is not looked for, so no name can lead out of the folder.
 SERVED = re.compile(
-    r"models\.html|(pulse/)?(latest\.html|days\.html|\d{4}-\d{2}-\d{2}/(index\.html|list-\d{4}\.html|list\.json|list\.csv|events/[\w-]{1,64}\.html))"
+    r"models\.html|record\.(html|json|csv)|record-backtest\.csv"
+    r"|(pulse/)?(latest\.html|days\.html|\d{4}-\d{2}-\d{2}/(index\.html|list-\d{4}\.html|list\.json|list\.csv|events/[\w-]{1,64}\.html))"
     r"|data_docs/[\w-]{1,80}\.(html|json)",
     re.ASCII,
 )
@@ -57,6 +59,10 @@ def create(published: Path, clock: Clock | None = None) -> fastapi.FastAPI:
     @desk.get("/models", response_model=None)
     def models() -> Response:
         return _file(published, "models.html")
+
+    @desk.get("/record", response_model=None)
+    def record() -> Response:
+        return _file(published, "record.html")
 
     @desk.get("/healthz")
     def healthz() -> JSONResponse:

@@ -12,12 +12,14 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from models.escalation.features import HORIZONS, KEY, TOP, at_horizons, board_features
+from models.escalation.features import HORIZONS, KEY, OFF, TOP, against, at_horizons, board_features
 
 FILES = (
     "hot_search/hourly_2020-11_2025-12.parquet", "text/hot_titles_labeled.csv",
     *(f"boards/{board}_{part}.parquet" for board in ("weibo", "baidu", "zhihu") for part in ("topics", "snapshots")),
 )  # fmt: skip
+RANK_BARS = [50.0, 30.0, 20.0, 15.0, 10.0, 5.0, 3.0]
+SPLIT_NAMES = ("train", "validation", "test")
 MEMORY_H = 72  # how long after its last sighting an event is still asked about
 LONGEST = timedelta(hours=max(HORIZONS))
 OUTAGE = timedelta(hours=3)  # a board unread for longer could have hidden the answer: the row is void
@@ -121,15 +123,47 @@ def outcomes(seen: pl.DataFrame, asked: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(parts)
 
 
-def rows(data: Path, splits: tuple[str, ...] = ("train", "validation", "test"), share: float = 0.3) -> pl.DataFrame:
-    """Features of BOARD, split, slices, `y` (in a top 10 within horizon_h) and `size` (hours there); sorted."""
+def best_ahead(seen: pl.DataFrame, asked: pl.DataFrame) -> pl.DataFrame:
+    """unit, as_of, horizon_h, best: the best place on any board after as_of and within the horizon; no row where there was none."""
+    wait = (pl.col("observed_at") - pl.col("as_of")).dt.total_seconds() / 3600
+    ahead = asked.select(KEY).join(seen.select("unit", "observed_at", "rank"), on="unit").with_columns(wait.alias("wait"))
+    ahead = ahead.filter(pl.col("wait") > 0)
+    parts = [
+        ahead.filter(pl.col("wait") <= hours).group_by(KEY).agg(pl.col("rank").min().cast(pl.Float64).alias("best"))
+        .with_columns(pl.lit(float(hours)).alias("horizon_h")) for hours in HORIZONS
+    ]  # fmt: skip
+    return pl.concat(parts)
+
+
+def tables(data: Path, splits: tuple[str, ...] = SPLIT_NAMES, share: float = 0.3) -> dict[str, pl.DataFrame]:
+    """`board`: features of BOARD, split, slices, `y` (in a top 10 within horizon_h) and `size` (hours there); `rank`: as rank_rows."""
     seen = sightings(data)
     asked = instants(seen, share).filter(pl.col("split").is_in(splits)).unique(KEY, keep="first", maintain_order=True)
     seen = seen.join(asked.select("unit").unique(), on="unit", how="semi", maintain_order="left")
     found = at_horizons(asked.join(board_features(seen, asked), on=KEY, maintain_order="left"))
-    found = found.join(outcomes(seen, asked), on=[*KEY, "horizon_h"], how="left", maintain_order="left").with_columns(
+    return {"board": _top_rows(found, seen, asked), "rank": rank_rows(found, best_ahead(seen, asked))}
+
+
+def rows(data: Path, splits: tuple[str, ...] = SPLIT_NAMES, share: float = 0.3) -> pl.DataFrame:
+    """`board` of `tables`."""
+    return tables(data, splits, share)["board"]
+
+
+def _top_rows(found: pl.DataFrame, seen: pl.DataFrame, asked: pl.DataFrame) -> pl.DataFrame:
+    counted = found.join(outcomes(seen, asked), on=[*KEY, "horizon_h"], how="left", maintain_order="left").with_columns(
         pl.col("size").fill_null(0)
     )
-    return found.with_columns(
+    return counted.with_columns(
         (pl.col("size") > 0).cast(pl.Int8).alias("y"), pl.col("size").cast(pl.Float64), pl.lit(1.0).alias("scale")
     ).sort(*KEY, "horizon_h")
+
+
+def rank_rows(found: pl.DataFrame, ahead: pl.DataFrame, seed: int = 7) -> pl.DataFrame:
+    """Features of RANK and `y` (a place of `bar` or better within horizon_h) of rows that had none in the last 24 h; sorted.
+
+    Medical rows are asked about every bar of the ladder, the others, being many, about one in six of them.
+    """
+    asked = against(found, RANK_BARS, None).filter(pl.col("best_24h") > pl.col("bar"))
+    asked = asked.filter(pl.col("is_medical") | pl.Series(np.random.default_rng(seed).random(asked.height) < 1 / 6))
+    told = asked.join(ahead, on=[*KEY, "horizon_h"], how="left", maintain_order="left")
+    return told.with_columns((pl.col("best").fill_null(OFF) <= pl.col("bar")).cast(pl.Int8).alias("y")).sort(*KEY, "horizon_h", "bar")

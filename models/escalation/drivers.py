@@ -12,11 +12,14 @@ import numpy as np
 import polars as pl
 
 from models.escalation.features import OFF
-from models.escalation.model import Head
+from models.escalation.head import Head
+from models.escalation.ladder import Ladder
 from warehouse.vocabulary import PLATFORMS
 
 Row = dict[str, Any]
-MOST, LEAST_PULL = 3, 0.02
+MOST = 3
+APART_H = 2
+FEWEST = 5  # reposts of an hour that a ratio may be made of
 
 
 def _rank(row: Row) -> str:
@@ -77,6 +80,27 @@ def _authors(row: Row) -> str:
     return "每篇出自不同账号" if row["authors_n"] == row["n"] else f"{row['n']}篇出自{row['authors_n']}个账号"
 
 
+def _reposts(row: Row) -> str:
+    if row["apart_h"] > APART_H:  # a line between readings so far apart would make every hour like the one before
+        return f"发布以来平均每小时转发{row['count'] / max(row['age_h'] - row['read_h'], 0.25):.0f}次" if row["count"] else ""
+    now, before = row["grown_1h"], row["grown_2h"] - row["grown_1h"]
+    if now >= FEWEST and before >= 1:
+        return f"过去1小时转发是前一小时的{now / before:.1f}倍"
+    return f"近3小时新增转发{row['grown_3h']:.0f}次" if row["grown_3h"] >= 1 else "近3小时没有新增转发"
+
+
+def _count(row: Row) -> str:
+    return f"传得最快的一帖已转发{row['count']:.0f}次" if row["count"] else "各帖尚无转发"
+
+
+def _post_age(row: Row) -> str:
+    return f"该帖发于{_hours(row['age_h'])}前"
+
+
+def _reading(row: Row) -> str:
+    return f"转发数读于{_hours(row['read_h'])}前" if row["read_h"] >= 2 else ""
+
+
 def _hours(hours: float) -> str:
     if hours < 1:
         return f"{max(1, round(hours * 60))}分钟"
@@ -84,31 +108,49 @@ def _hours(hours: float) -> str:
 
 
 Group = tuple[Callable[[Row], str], tuple[str, ...]]
-GROUPS: dict[str, tuple[Group, ...]] = {
-    "board": (
-        (_rank, ("rank_now", "rank_last", "gap_h", "rank_1h", "rank_3h", "rank_6h", "rise_1h", "rise_3h", "rise_6h")),
-        (_stay, ("best_rank", "best_ago_h", "first_h", "hours_24h", "hours_n", "top_hours_n")),
-        (_topics, ("topics_1h", "topics_3h", "topics_6h", "topics_24h", "topics_n")),
-        (_platforms, ("platforms_n", "is_weibo", "is_zhihu", "is_baidu")),
-        (_heat, ("heat_growth_3h",)),
-    ),
-    "spread": (
-        (_pace, ("pace_1h", "pace_3h", "pace_12h", "log_1h", "log_3h", "last_h")),
-        (_volume, ("log_n", "rate", "log_6h", "log_12h", "log_24h")),
-        (_age, ("first_h",)),
-        (_authors, ("authors_share",)),
-    ),
-}
+_BOARD: tuple[Group, ...] = (
+    (_rank, ("rank_now", "rank_last", "gap_h", "rank_1h", "rank_3h", "rank_6h", "rise_1h", "rise_3h", "rise_6h")),
+    (_stay, ("best_rank", "best_24h", "best_ago_h", "first_h", "hours_24h", "hours_n", "top_hours_n")),
+    (_topics, ("topics_1h", "topics_3h", "topics_6h", "topics_24h", "topics_n")),
+    (_platforms, ("platforms_n", "is_weibo", "is_zhihu", "is_baidu")),
+    (_heat, ("heat_growth_3h",)),
+)
+_POSTS: tuple[Group, ...] = (
+    (_pace, ("pace_1h", "pace_3h", "pace_12h", "log_1h", "log_3h", "last_h")),
+    (_volume, ("log_n", "rate", "log_6h", "log_12h", "log_24h", "short")),
+    (_age, ("first_h",)),
+    (_authors, ("authors_share", "log_authors")),
+)
+_REPOSTS: tuple[Group, ...] = (
+    (_reposts, ("pace", "log_grown_1h", "log_grown_3h", "log_grown_6h")),
+    (_count, ("log_count", "per_hour", "log_grown_12h", "log_grown_24h", "short")),
+    (_post_age, ("age_h",)),
+    (_reading, ("read_h", "apart_h")),
+)
+GROUPS = {"board": _BOARD, "rank": _BOARD, "spread": _POSTS, "volume": _POSTS, "reposts": _REPOSTS}
 
 
-def drivers(head: Head, rows: pl.DataFrame) -> list[list[str]]:
-    """Two or three sentences a row, the strongest first; the first group's is always among them."""
+def drivers(head: Head | Ladder, rows: pl.DataFrame, more: list[list[str]] | None = None) -> list[list[str]]:
+    """Three sentences a row, fewer where less is known: by pull, the strongest first, then of `more`."""
     pull, names = head.pull(rows), head.features
     groups = GROUPS[head.kind]
-    weight = np.column_stack([np.abs(pull[:, [names.index(name) for name in members]].sum(axis=1)) for _, members in groups])
-    return [_sentences(groups, row, weights) for row, weights in zip(rows.iter_rows(named=True), weight, strict=True)]
+    weight = np.column_stack([
+        np.abs(pull[:, [names.index(name) for name in members if name in names]].sum(axis=1)) for _, members in groups
+    ])  # fmt: skip
+    order = np.argsort(-weight, axis=1, kind="stable")
+    return _sentences(head.kind, rows, order, more)
 
 
-def _sentences(groups: tuple[Group, ...], row: Row, weights: Any) -> list[str]:
-    said = [groups[i][0](row) for i in np.argsort(-weights, kind="stable")]
-    return [sentence for sentence in said if sentence][:MOST]
+def plain_facts(kind: str, rows: pl.DataFrame, more: list[list[str]] | None = None) -> list[list[str]]:
+    """As `drivers`, in a fixed order: for events that no list will show, where the order is not worth TreeSHAP's time."""
+    order = np.tile(np.arange(len(GROUPS[kind])), (rows.height, 1))
+    return _sentences(kind, rows, order, more)
+
+
+def _sentences(kind: str, rows: pl.DataFrame, order: Any, more: list[list[str]] | None) -> list[list[str]]:
+    extra = more or [[]] * rows.height
+    made = []
+    for row, places, others in zip(rows.iter_rows(named=True), order, extra, strict=True):
+        said = [GROUPS[kind][i][0](row) for i in places]
+        made.append([sentence for sentence in (*said, *others) if sentence][:MOST])
+    return made

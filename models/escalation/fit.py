@@ -11,29 +11,39 @@ import lightgbm
 import numpy as np
 import polars as pl
 
-from models.escalation.features import BOARD, HORIZONS, SPREAD
-from models.escalation.model import Numbers
+from models.escalation.boards import RANK_BARS
+from models.escalation.cascades import VOLUME_BARS
+from models.escalation.features import BOARD, HORIZONS, RANK, SPREAD, VOLUME
+from models.escalation.head import Numbers
+from models.escalation.ladder import LADDERS
+from models.escalation.repost_rows import REPOST_BARS
+from models.escalation.series import COUNTS
 
-FEATURES = {"board": BOARD, "spread": SPREAD}
-BASELINE = {"board": "rank_now", "spread": "n"}  # what people go by today
+FEATURES = {"board": BOARD, "spread": SPREAD, "rank": RANK, "volume": VOLUME, "reposts": COUNTS}
+BASELINE = {"board": "rank_now", "spread": "n", "rank": "rank_now", "volume": "n_24h", "reposts": "count"}  # what people go by today
+BARS = {"rank": RANK_BARS, "volume": VOLUME_BARS, "reposts": REPOST_BARS}
 SIZE_BINS = 40
 PATIENCE = 20
 # The shipped files are to stay below 2 MB together, so: few, quick trees.
 ROUNDS = {"chance": 150, "size": 80}
 TREES: dict[str, Any] = {
     "num_leaves": 31, "learning_rate": 0.1, "min_data_in_leaf": 200, "feature_fraction": 0.7, "bagging_fraction": 0.8, "bagging_freq": 1,
-    "lambda_l2": 5.0, "max_bin": 127, "num_threads": 2, "seed": 7, "deterministic": True, "force_row_wise": True, "verbosity": -1,
+    "lambda_l2": 5.0, "max_bin": 127, "num_threads": 1, "seed": 7, "deterministic": True, "force_row_wise": True, "verbosity": -1,
 }  # fmt: skip
 SMALLER: dict[str, dict[str, Any]] = {
     "board.chance": {}, "board.size": {"num_leaves": 15},
     "spread.chance": {"num_leaves": 15, "learning_rate": 0.08}, "spread.size": {"num_leaves": 15},
+    "rank.chance": {}, "volume.chance": {"num_leaves": 15, "learning_rate": 0.08},
+    "reposts.chance": {"num_leaves": 15, "learning_rate": 0.08, "min_data_in_leaf": 300},
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Fitted:
+    """A ladder has no `size`: its bars say how large."""
+
     chance: lightgbm.Booster
-    size: lightgbm.Booster
+    size: lightgbm.Booster | None
     knots: dict[str, Any]
 
 
@@ -53,12 +63,26 @@ def fit(kind: str, rows: pl.DataFrame) -> Fitted:
     return Fitted(chance, size, knots)
 
 
+def fit_ladder(kind: str, rows: pl.DataFrame) -> Fitted:
+    """As `fit`, on rows of every bar: one booster, one calibration."""
+    train, validation = (rows.filter(pl.col("split") == split) for split in ("train", "validation"))
+    chance = _boost(kind, "chance", train, validation, list(FEATURES[kind].values()))
+    alike = validation.filter("is_medical") if kind == "rank" else validation
+    knots = {
+        "isotonic": _isotonic(chance.predict(_matrix(kind, alike)), alike["y"].to_numpy()),
+        "bars": BARS[kind],
+        "baselines": _baselines(kind, train),
+    }
+    return Fitted(chance, None, knots)
+
+
 def write(fitted: dict[str, Fitted], folder: Path) -> None:
     """The shipped files but the card."""
     folder.mkdir(parents=True, exist_ok=True)
     for kind, one in fitted.items():
-        for part, booster in (("chance", one.chance), ("size", one.size)):
-            (folder / f"{kind}_{part}.txt").write_text(booster.model_to_string(), encoding="utf-8")
+        files = {kind: one.chance} if one.size is None else {f"{kind}_chance": one.chance, f"{kind}_size": one.size}
+        for name, booster in files.items():
+            (folder / f"{name}.txt").write_text(booster.model_to_string(), encoding="utf-8")
     knots = {kind: one.knots for kind, one in fitted.items()}
     (folder / "calibration.json").write_text(json.dumps(knots, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
@@ -67,7 +91,7 @@ def baseline_p(kind: str, rows: pl.DataFrame, knots: dict[str, Any]) -> dict[str
     """The two baselines' probabilities for `rows`."""
     said = knots["baselines"]
     weights, late = np.array(said["logistic"]), rows["horizon_h"].to_numpy() > HORIZONS[0]
-    score = weights[0] + weights[1] * _log_baseline(kind, rows) + weights[2] * late
+    score = weights[0] + _by_baseline(kind, rows) @ weights[1:]
     rates = np.where(late, said["base_rate"][1], said["base_rate"][0])
     return {"base_rate": rates, f"{BASELINE[kind]}_logistic": 1 / (1 + np.exp(-score))}
 
@@ -113,11 +137,12 @@ def _size_knots(score: Numbers, size: Numbers) -> dict[str, list[float]]:
 def _baselines(kind: str, train: pl.DataFrame) -> dict[str, list[float]]:
     from sklearn.linear_model import LogisticRegression
 
-    late = train["horizon_h"].to_numpy() > HORIZONS[0]
-    line = LogisticRegression(C=1e6).fit(np.column_stack([_log_baseline(kind, train), late]), train["y"].to_numpy())
+    line = LogisticRegression(C=1e6).fit(_by_baseline(kind, train), train["y"].to_numpy())
     rates = [float(train.filter(pl.col("horizon_h") == h)["y"].mean()) for h in HORIZONS]  # type: ignore[arg-type]
     return {"base_rate": rates, "logistic": [float(line.intercept_[0]), *(float(w) for w in line.coef_[0])]}
 
 
-def _log_baseline(kind: str, rows: pl.DataFrame) -> Numbers:
-    return np.asarray(np.log1p(rows[BASELINE[kind]].to_numpy().astype(np.float64)))
+def _by_baseline(kind: str, rows: pl.DataFrame) -> Numbers:
+    """log of what people go by, whether the horizon is the later one, and for a ladder log of the bar."""
+    now, late = np.log1p(rows[BASELINE[kind]].to_numpy().astype(np.float64)), rows["horizon_h"].to_numpy() > HORIZONS[0]
+    return np.column_stack([now, late, *([np.log(rows["bar"].to_numpy())] if kind in LADDERS else [])])

@@ -6,20 +6,18 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import lightgbm
-import numpy as np
-import polars as pl
-from numpy.typing import NDArray
 
-from models.escalation import selection
+from models.escalation.head import LEAST_P, Head, Numbers, calibrate
+from models.escalation.ladder import LADDERS, Ladder
 
-Numbers = NDArray[np.float64]
+__all__ = ["KINDS", "LEAST_P", "NAME", "SHIPPED", "Forecaster", "Head", "Ladder", "ModelProblem", "Numbers", "calibrate", "fingerprint"]
+
 KINDS = ("board", "spread")
 SHIPPED = Path(__file__).resolve().parent.parent / "weights" / "escalation"
-LEAST_P = 0.0005  # no forecast is ever certain: what validation never saw may still happen
 NAME = "escalation"
+FILES = ("calibration.json", *(f"{kind}_{part}.txt" for kind in KINDS for part in ("chance", "size")), *(f"{kind}.txt" for kind in LADDERS))
 
 
 class ModelProblem(Exception):
@@ -27,64 +25,11 @@ class ModelProblem(Exception):
 
 
 @dataclass(frozen=True)
-class Head:
-    """One of the two models: chance of escalation, size at the horizon, and what validation taught about both."""
-
-    kind: str
-    chance: lightgbm.Booster
-    size: lightgbm.Booster
-    knots: dict[str, Any]
-
-    @property
-    def features(self) -> list[str]:
-        return list(self.chance.feature_name())
-
-    def predict(self, rows: pl.DataFrame, is_picked: bool = False) -> pl.DataFrame:
-        """rows: the features and `horizon_h` -> escalates_p, expected_n, low_n, high_n (median and 10–90 %), a row each.
-
-        Sizes are hours in a top 10 for `board`, posts known at the horizon for `spread` (which needs the column `n`).
-        is_picked: the rows are cascades picked because they grew, as in training, so that nothing is corrected for that.
-        """
-        matrix = self.matrix(rows)
-        p = calibrate(self.chance.predict(matrix, num_threads=1), self.knots["isotonic"])
-        sizes = self.sizes(self.size.predict(matrix, num_threads=1))
-        if self.kind == "spread":
-            n = rows["n"].to_numpy().astype(np.float64)
-            sizes = {name: n + np.expm1(growth) * (n + 1) for name, growth in sizes.items()}
-            if not is_picked and "selection" in self.knots:
-                less = np.maximum(selection.shift(p, selection.factor(n, self.knots["selection"])), LEAST_P)
-                p, sizes = less, selection.shift_sizes(sizes, n, p, less, self.knots["selection"])
-        else:
-            most = rows["horizon_h"].to_numpy()
-            sizes = {name: np.minimum(value, most) for name, value in sizes.items()}
-        return pl.DataFrame({"escalates_p": p} | {f"{name}_n": np.maximum(value, 0) for name, value in sizes.items()})
-
-    def matrix(self, rows: pl.DataFrame) -> Numbers:
-        return np.asarray(rows.select(pl.col(self.features).cast(pl.Float64).fill_null(float("nan"))).to_numpy())
-
-    def sizes(self, score: Any) -> dict[str, Numbers]:
-        knots = self.knots["size"]
-        return {name: np.interp(score, knots["x"], knots[name]) for name in ("expected", "low", "high")}
-
-    def pull(self, rows: pl.DataFrame) -> Numbers:
-        """How much each feature moved each row's log-odds (TreeSHAP, and the correction for selection): one column a feature."""
-        pull = np.asarray(self.chance.predict(self.matrix(rows), pred_contrib=True, num_threads=2), dtype=np.float64)[:, :-1]
-        if "selection" in self.knots:
-            n = rows["n"].to_numpy().astype(np.float64)
-            pull[:, self.features.index("log_n")] += np.log(selection.factor(n, self.knots["selection"]))
-        return pull
-
-
-def calibrate(score: Any, knots: dict[str, list[float]]) -> Numbers:
-    """Isotonic calibration as a line through its knots: order is kept, 0 and 1 are never said."""
-    return np.asarray(np.clip(np.interp(score, knots["x"], knots["y"]), LEAST_P, 1 - LEAST_P))
-
-
-@dataclass(frozen=True)
 class Forecaster:
-    """Both models, and the sha256 of their files: equal files, equal version."""
+    """`heads`: will it escalate; `ladders`: how high will it get; and the sha256 of their files: equal files, equal version."""
 
     heads: dict[str, Head]
+    ladders: dict[str, Ladder]
     sha256: str
 
     def version_of(self, kind: str) -> str:
@@ -99,11 +44,12 @@ class Forecaster:
                 kind: Head(kind, _booster(folder / f"{kind}_chance.txt"), _booster(folder / f"{kind}_size.txt"), knots[kind])
                 for kind in KINDS
             }
+            ladders = {kind: Ladder(kind, _booster(folder / f"{kind}.txt"), knots[kind]) for kind in LADDERS}
         except (OSError, ValueError, KeyError, lightgbm.basic.LightGBMError) as problem:
             raise ModelProblem(
                 f"{folder}: no usable forecaster ({problem}); run `guanchao train escalation` or restore the folder"
             ) from problem
-        return cls(heads, fingerprint(folder))
+        return cls(heads, ladders, fingerprint(folder))
 
 
 def _booster(path: Path) -> lightgbm.Booster:
@@ -112,8 +58,7 @@ def _booster(path: Path) -> lightgbm.Booster:
 
 def fingerprint(folder: Path) -> str:
     """sha256 over the names and bytes of the files that decide a forecast."""
-    names = ["calibration.json", *(f"{kind}_{part}.txt" for kind in KINDS for part in ("chance", "size"))]
     whole = hashlib.sha256()
-    for name in sorted(names):
+    for name in sorted(FILES):
         whole.update(name.encode() + b"\0" + (folder / name).read_bytes())
     return whole.hexdigest()

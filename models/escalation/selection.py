@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -67,6 +68,41 @@ def _odds(rate: float) -> float:
     """Kept off 0 and 1, which a small sample may show."""
     inside = min(max(rate, 1e-3), 1 - 1e-3)
     return inside / (1 - inside)
+
+
+def learn_ladder(sizes: pl.Series, picked: pl.DataFrame, bars: list[float]) -> dict[str, list[Any]]:
+    """n -> `factors`, one a bar, on the odds that an event of n posts reaches that bar: as `learn`, with a bar for its doubling.
+
+    Never above 1, never falling with n; a bar that n has reached takes the factor of the next.
+    """
+    cascades = picked.sort("unit", "posted_at").group_by("unit", maintain_order=True).agg("posted_at")
+    curve: dict[str, list[Any]] = {"n": [], "factors": []}
+    least = np.zeros(len(bars))
+    for n in SIZES:
+        reached = int((sizes >= n).sum())
+        nth = pl.col("posted_at").list.get(n - 1, null_on_oob=True)
+        grown = [(pl.col("posted_at").list.get(int(bar) - 1, null_on_oob=True) - nth).alias(f"{bar}") for bar in bars]
+        waits = cascades.select(nth.alias("nth"), *grown).drop_nulls("nth")
+        if min(reached, waits.height) < FEWEST:
+            break
+        within = [int((waits[f"{bar}"] <= timedelta(hours=HORIZONS[0])).sum()) / waits.height for bar in bars]
+        ratios = [
+            np.nan if bar <= n else _odds(int((sizes >= bar).sum()) / reached) / _odds(share)
+            for bar, share in zip(bars, within, strict=True)
+        ]  # fmt: skip
+        if np.isnan(ratios).all():
+            break
+        filled = pl.Series(ratios).fill_nan(None).fill_null(strategy="backward").to_numpy()
+        least = np.minimum(1.0, np.maximum(least, filled))
+        curve["n"].append(float(n))
+        curve["factors"].append(least.tolist())
+    return curve
+
+
+def ladder_factor(n: Numbers, curve: dict[str, list[Any]]) -> Numbers:
+    """One row an n, one column a bar."""
+    at, log_n = np.log(curve["n"]), np.log(np.maximum(n, 1))
+    return np.column_stack([np.interp(log_n, at, column) for column in np.array(curve["factors"]).T])
 
 
 def factor(n: Numbers, curve: Curve) -> Numbers:

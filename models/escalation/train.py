@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,13 +11,16 @@ from typing import Any
 import polars as pl
 
 from models import registry
-from models.escalation import boards, cascades, selection
-from models.escalation.fit import FEATURES, ROUNDS, SMALLER, TREES, fit, write
+from models.escalation import boards, cascades, repost_rows, selection
+from models.escalation.fit import FEATURES, ROUNDS, SMALLER, TREES, fit, fit_ladder, write
 from models.escalation.judging import FORECASTER, reliability_chart, table, verdict
+from models.escalation.ladder import LADDERS
 from models.escalation.model import NAME, SHIPPED, Forecaster, ModelProblem
 from models.escalation.pyfunc import INPUTS, OUTPUTS, REQUIREMENTS
 from models.judge import Verdict
 from models.provenance import hashes
+from models.shipping import ship
+from models.versions import inner
 
 
 @dataclass(frozen=True)
@@ -33,12 +35,24 @@ class Report:
     is_shipped: bool
 
 
+def train_all(data: Path, tracking_uri: str | None = None, promote: bool = True) -> list[Any]:
+    """Events' heads and ladders, then cascades, then topics: a Report each, with `table`, `verdict`, `folder`, `is_shipped`."""
+    from models.escalation.cascade.train import train as of_cascades
+    from models.escalation.topic.train import train as of_topics
+
+    return [every(data, tracking_uri=tracking_uri, promote=promote) for every in (train, of_cascades, of_topics)]
+
+
 def train(data: Path, out: Path = SHIPPED, tracking_uri: str | None = None, promote: bool = True) -> Report:
     """Train on the shared data folder, judge on its test splits, log and register; ship to `out` if better and `promote`."""
-    rows = {"board": boards.rows(data), "spread": cascades.rows(data)}
-    fitted = {kind: fit(kind, frame) for kind, frame in rows.items()}
+    rows = boards.tables(data) | cascades.tables(data) | {"reposts": repost_rows.rows(data)}
+    fitted = {kind: (fit_ladder if kind in LADDERS else fit)(kind, frame) for kind, frame in rows.items()}
     seen = pl.concat([seen for seen, _ in cascades.drawn(cascades.posts(data, ("train",)))])
-    fitted["spread"].knots["selection"] = selection.learn(selection.wild(data)["size"], seen)
+    sizes = selection.wild(data)["size"]
+    fitted["spread"].knots["selection"] = selection.learn(sizes, seen)
+    fitted["volume"].knots["selection"] = selection.learn_ladder(sizes, seen, cascades.VOLUME_BARS)
+    whole = cascades.posts(data, ("train",)).rename({"cascade_id": "unit"})
+    fitted["reposts"].knots["selection"] = selection.learn_ladder(sizes, whole, [bar + 1 for bar in repost_rows.REPOST_BARS])
     test = {kind: frame.filter(pl.col("split") == "test") for kind, frame in rows.items()}
     with TemporaryDirectory() as place:
         folder = Path(place) / NAME
@@ -53,7 +67,7 @@ def train(data: Path, out: Path = SHIPPED, tracking_uri: str | None = None, prom
         is_shipped = promote and said.promote
         if is_shipped:
             registry.promote(NAME, version, tracking_uri)
-            shutil.copytree(folder, out, dirs_exist_ok=True)
+            ship(folder, out, keep=inner(NAME))
     return Report(figures, said, run_id, version, out, is_shipped)
 
 
