@@ -43,9 +43,9 @@ def archive(data: Path) -> Path:
         at = BEGINS + timedelta(hours=hour, minutes=7)
         rows += [(at, 50 - hour % 50, "天气预报"), (at, 1, "新年")]
         for n, title in enumerate(TITLES):
-            age = hour - 17 * n
-            if 0 <= age < 30:
-                rows.append((at, max(2, 45 - 3 * age) if n % 2 else 20 + n + age // 2, title))
+            age = hour - 12 * n
+            if 0 <= age < 60:  # five of them are on the board at CUT
+                rows.append((at, 2 + (age - 30) ** 2 // 20 if n % 2 else 15 + n + age // 3, title))
     hot = pl.DataFrame(rows, schema=["observed_at", "rank", "title"], orient="row").with_columns(
         pl.col("observed_at").dt.cast_time_unit("us"), pl.col("rank").cast(pl.UInt8)
     )

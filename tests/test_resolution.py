@@ -100,9 +100,10 @@ BOARD = "board_top10:24h"
         ([(-2, 30), (3, 11)], (5, 8), ("no", 0, None, None)),
         ([(-2, 30), (3, 11)], (20, 99), ("void", 0, None, "unread:weibo")),
         ([(-2, 30), (3, 10)], (5, 20), ("yes", 1, at(3), None)),
+        ([(-150, 1), (-2, 30)], (0, 0), ("no", 0, at(-150), "already")),
         ([(-200, 1), (-2, 30)], (0, 0), ("no", 0, None, None)),
     ],
-    ids=["top", "late", "was there", "there before and again", "hole", "short hole", "never read again", "yes in spite of it", "long ago"],
+    ids=["top", "late", "was there", "there before and again", "hole", "short hole", "never again", "yes all the same", "this week", "old"],
 )  # fmt: skip
 def test_a_board_shows_it_or_does_not_or_nobody_looked(
     sightings: list[tuple[float, int]], unread: tuple[float, float], expected: tuple[object, ...]

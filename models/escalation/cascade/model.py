@@ -6,6 +6,7 @@ is forecast by the newest vintage that was made before it, so that what is said 
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 from collections.abc import Sequence
@@ -118,16 +119,16 @@ class Forecaster:
         try:
             state = json.loads((folder / STATE).read_text(encoding="utf-8"))
             vintages = {name: _vintage(folder, name, state["vintages"][name]) for name in VINTAGES}
-            sizes = Sizes({name: _booster(folder / f"size_{name}.txt") for name in ("low", "expected", "high")}, state["wider"])
+            sizes = Sizes({name: _booster(folder / f"size_{name}.txt.gz") for name in ("low", "expected", "high")}, state["wider"])
             known, columns, baselines = Known.of(state["known"]), list(state["columns"]), state["baselines"]
-        except (OSError, ValueError, KeyError, lightgbm.basic.LightGBMError) as problem:
+        except (OSError, EOFError, ValueError, KeyError, lightgbm.basic.LightGBMError) as problem:
             raise ModelProblem(f"{folder}: no usable cascade forecaster ({problem}); train it again or restore the folder") from problem
         return cls(known, columns, vintages, sizes, baselines, fingerprint(folder))
 
 
 def _vintage(folder: Path, name: str, state: dict[str, Any]) -> Vintage:
     nets = tuple(Network.load(folder / f"{name}_net_{k}.npz") for k in range(state["nets"]))
-    trees = tuple(_booster(folder / f"{name}_trees_{k}.txt") for k in range(state["trees"]))
+    trees = tuple(_booster(folder / f"{name}_trees_{k}.txt.gz") for k in range(state["trees"]))
     return Vintage(state["since"], nets, trees, (state["calibration"][0], state["calibration"][1]))
 
 
@@ -142,19 +143,24 @@ def write(folder: Path, known: Known, columns: list[str], vintages: dict[str, Vi
         for k, net in enumerate(one.nets):
             net.save(folder / f"{name}_net_{k}.npz")
         for k, booster in enumerate(one.trees):
-            (folder / f"{name}_trees_{k}.txt").write_text(booster.model_to_string(), encoding="utf-8")
+            _keep(booster, folder / f"{name}_trees_{k}.txt.gz")
     for name, booster in sizes.boosters.items():
-        (folder / f"size_{name}.txt").write_text(booster.model_to_string(), encoding="utf-8")
+        _keep(booster, folder / f"size_{name}.txt.gz")
     (folder / STATE).write_text(json.dumps(state, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def _booster(path: Path) -> lightgbm.Booster:
-    return lightgbm.Booster(model_str=path.read_text(encoding="utf-8"))
+    return lightgbm.Booster(model_str=gzip.decompress(path.read_bytes()).decode())
+
+
+def _keep(booster: lightgbm.Booster, path: Path) -> None:
+    """LightGBM's text, a third as long when packed; no clock in it."""
+    path.write_bytes(gzip.compress(booster.model_to_string().encode(), mtime=0))
 
 
 def fingerprint(folder: Path) -> str:
     """sha256 over the names and bytes of the files that decide a forecast."""
     whole = hashlib.sha256()
-    for path in sorted(one for one in folder.iterdir() if one.suffix in (".npz", ".txt") or one.name == STATE):
+    for path in sorted(one for one in folder.iterdir() if one.suffix in (".npz", ".gz") or one.name == STATE):
         whole.update(path.name.encode() + b"\0" + path.read_bytes())
     return whole.hexdigest()
