@@ -31,10 +31,11 @@ NOT_JUDGED = (
 
 def bench(data: Path, full: bool = False) -> Figures:
     """figure -> {value, unit, bar, met, how}. `full` uses every test row that training used, and adds what takes long."""
+    from models.escalation.areas_bench import bench as of_areas
     from models.escalation.cascade.bench import bench as of_cascades
     from models.escalation.topic.bench import bench as of_topics
 
-    return of_events(data, full) | of_cascades(data, full) | of_topics(data, full) | _speed()
+    return of_events(data, full) | of_cascades(data, full) | of_topics(data, full) | of_areas(data, full) | _speed()
 
 
 def _speed() -> Figures:
