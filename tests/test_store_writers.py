@@ -62,6 +62,21 @@ def two_writers(root: str, verb: str, batches: int) -> None:
 
 
 @pytest.mark.parametrize("verb", ["add", "upsert"])
+def test_of_two_first_writers_the_second_sees_what_the_first_wrote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str) -> None:
+    create = Warehouse._create
+
+    def beaten(self: Warehouse, table: str) -> DeltaTable:
+        monkeypatch.setattr(Warehouse, "_create", create)
+        getattr(Warehouse(tmp_path, "first"), verb)("fetches", fetches(["both", "first"]))
+        return create(self, table)
+
+    monkeypatch.setattr(Warehouse, "_create", beaten)
+    monkeypatch.setattr(Storage, "turn", lambda self, name: nullcontext())  # as if on two machines
+    assert getattr(Warehouse(tmp_path, "second"), verb)("fetches", fetches(["both", "second"])) == 1
+    assert sorted(Warehouse(tmp_path).read("fetches")["fetch_id"]) == ["both", "first", "second"]
+
+
+@pytest.mark.parametrize("verb", ["add", "upsert"])
 def test_two_writers_without_a_lock_lose_nothing_and_double_nothing(tmp_path: Path, verb: str) -> None:
     two_writers(str(tmp_path), verb, batches=8)
     ids = Warehouse(tmp_path).read("posts")["post_id"]

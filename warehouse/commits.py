@@ -91,6 +91,8 @@ class Tables:
         """The table to write to: made if there is none, refused if the schema broke, written anew if a number became wider."""
         if pinned is None:
             pinned = self._create(table)
+            if pinned.version() > 0:  # another writer made it meanwhile, and its rows are in it: the change was worked out without them
+                raise CommitFailedError(f"{table} was made by another writer")
         stored = pl.scan_delta(pinned, storage_options=self.storage.options).collect_schema()
         refuse_strangers(table, stored)
         refuse_another_key(table, pinned.metadata().description)
