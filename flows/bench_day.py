@@ -172,7 +172,7 @@ def _child(landing: Path, root: Path, n: int, *more: str) -> dict[str, Any]:
 
 
 def chart(figures: dict[str, dict[str, Any]], file: Path) -> None:
-    """Seconds and memory against posts a day, on logarithmic axes, with the line that linear growth would take."""
+    """CPU seconds and memory against posts a day, on logarithmic axes, with the line that linear growth would take."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -182,14 +182,15 @@ def chart(figures: dict[str, dict[str, Any]], file: Path) -> None:
     posts = [day["posts"] for day in days]
     drawn, (left, right) = plt.subplots(1, 2, figsize=(10, 4))
     scored = [day for day in days if "score" in day["stages"]]
-    for stage in scored[0]["stages"]:
-        did = [day for day in days if stage in day["stages"]]
-        left.plot([day["posts"] for day in did], [max(day["stages"][stage], 0.05) for day in did], marker=".", linewidth=1, label=stage)
-    left.plot([day["posts"] for day in scored], [day["seconds"] for day in scored], marker="o", color="black", label="land to rank")
-    left.plot(posts, [days[0]["seconds"] * n / posts[0] for n in posts], linestyle=":", color="grey", label="linear")
+    for stage in scored[0]["stages_cpu_s"]:
+        did = [day for day in days if stage in day["stages_cpu_s"]]
+        spent = [max(day["stages_cpu_s"][stage], 0.05) for day in did]
+        left.plot([day["posts"] for day in did], spent, marker=".", linewidth=1, label=stage)
+    left.plot([day["posts"] for day in scored], [day["cpu_s"] for day in scored], marker="o", color="black", label="land to rank")
+    left.plot(posts, [days[0]["cpu_s"] * n / posts[0] for n in posts], linestyle=":", color="grey", label="linear")
     right.plot(posts, [day["peak_mib"] for day in days], marker="o", color="black", label="peak memory, MiB")
     right.plot(posts, [day["disk_mib"] for day in days], marker="o", color="tab:blue", label="tables on disk, MiB")
-    for axes, label in ((left, "seconds"), (right, "MiB")):
+    for axes, label in ((left, "CPU seconds"), (right, "MiB")):
         axes.set(xscale="log", yscale="log", xlabel="posts a day", ylabel=label)
         axes.grid(alpha=0.3)
         axes.legend(fontsize=8)
