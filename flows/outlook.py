@@ -28,7 +28,7 @@ def outlook(road: Road) -> int:
     ours = named.lazy().select("post_id").unique()
     posts = known["posts"].select("post_id", "first_seen_at", "published_at").join(ours, on="post_id", how="semi").collect()
     scores = known["scores"].join(ours, on="post_id", how="semi").collect()
-    areas = look_ahead(posts, named, _one_each(scores), road.as_of, road.playbook.limits.relevant_p)
+    areas = look_ahead(posts, named, _one_each(scores, road.text_model), road.as_of, road.playbook.limits.relevant_p)
     road.warehouse.replace("outlooks", areas, road.as_of)
     return areas.height
 
@@ -41,11 +41,9 @@ def _has_one(road: Road) -> bool:
     return made.head(1).collect().height > 0
 
 
-def _one_each(scores: pl.DataFrame) -> pl.DataFrame:
+def _one_each(scores: pl.DataFrame, text_model: str) -> pl.DataFrame:
     """The shipped champion's score of a post, else the one it has: older posts were read by earlier champions."""
-    from models.classifier.score import SHIPPED, version
-
-    ranked = scores.sort(pl.col("model_version") == version(SHIPPED), "model_version")
+    ranked = scores.sort(pl.col("model_version") == text_model, "model_version")
     return ranked.unique("post_id", keep="last", maintain_order=True)
 
 

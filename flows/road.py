@@ -217,11 +217,11 @@ def _graded(road: Road, playbook: Any) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def _beyond_budget(road: Road) -> int:
+def _beyond_budget(road: Road, playbook: Any) -> int:
     """Warnings that would be on this list, but for the day's budget."""
-    if road.playbook.limits.warnings_per_day is None:
+    if playbook.limits.warnings_per_day is None:
         return 0
-    return max(0, _graded(road, road.playbook.without_budget).height - road.made("warnings").height)
+    return max(0, _graded(road, playbook.without_budget).height - road.made("warnings").height)
 
 
 def explain(road: Road) -> int:
@@ -240,13 +240,12 @@ def _frames(road: Road) -> Any:
     from briefing.pages import Frames
     from expectations.record import listed
     from flows.outlook import shown
-    from models.classifier.score import SHIPPED, version
 
     return Frames(
         warnings=road.made("warnings"), events=road.made("events"), forecasts=road.made("forecasts"), event_posts=road.made("event_posts"),
         posts=road.known("posts"), mentions=road.known("mentions"), scores=scores_in_force(road), observations=road.known("observations"),
         coverage=road.made("coverage"), checks=listed(road.warehouse, road.as_of),
-        explanations=road.known("explanations").filter(pl.col("model_version") == version(SHIPPED)), outlooks=shown(road),
+        explanations=road.known("explanations").filter(pl.col("model_version") == road.text_model), outlooks=shown(road),
     )  # fmt: skip
 
 
@@ -255,13 +254,13 @@ def watch(road: Road) -> int:
     if road.edition != "daily":
         return 0
     from briefing.models_page import SEEN_DAYS, publish_models
-    from models.classifier.score import SHIPPED, version
+    from models.classifier.score import SHIPPED
     from models.drift import drift
 
     road.warehouse.replace("drift", drift(road.warehouse, road.as_of), road.as_of)
     rows = road.warehouse.read("drift", as_of=road.as_of, since=road.as_of - timedelta(days=SEEN_DAYS))
     card = json.loads((SHIPPED / "card.json").read_text(encoding="utf-8"))
-    publish_models(card, version(SHIPPED), rows, road.settings, road.published, road.as_of, has_record=True)
+    publish_models(card, road.text_model, rows, road.settings, road.published, road.as_of, has_record=True)
     return rows.filter(pl.col("as_of") == road.as_of).height
 
 
@@ -269,19 +268,19 @@ def publish(road: Road) -> int:
     """The list as pages and as JSON and CSV twins; returns the files written."""
     from briefing.publish import publish as write
 
-    frames = _frames(road)
+    frames, playbook = _frames(road), road.playbook
     titles = {f"import:{name}": words for name, words in ARCHIVES.items()} | {card.id: card.title for card in road.cards()}
     docs = road.data_docs / "index.html"
     published = write(
         frames,
-        road.playbook,
+        playbook,
         road.watchlist,
         road.settings,
         road.published,
         road.as_of,
         titles,
         docs if docs.exists() else None,
-        beyond_budget_n=_beyond_budget(road),
+        beyond_budget_n=_beyond_budget(road, playbook),
         has_record=road.edition == "daily",
     )
     deliver(road)
@@ -312,8 +311,7 @@ def record(road: Road) -> int:
     from briefing.record_page import publish_record
     from flows.records import backtests, live, relived
 
-    mine, names = live(road.settings, road.playbook, road.as_of), backtests(road.settings)
-    publish_record(
-        mine, relived(road.settings, names[-1], road.playbook) if names else None, road.playbook, road.settings, road.published
-    )  # fmt: skip
+    playbook, names = road.playbook, backtests(road.settings)
+    mine = live(road.settings, playbook, road.as_of)
+    publish_record(mine, relived(road.settings, names[-1], playbook) if names else None, playbook, road.settings, road.published)
     return mine.warnings.height

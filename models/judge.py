@@ -32,6 +32,11 @@ class Verdict:
     promote: bool
     reasons: tuple[str, ...]
 
+    @property
+    def tags(self) -> dict[str, str]:
+        """As a run in MLflow is marked with it."""
+        return {"verdict": "good" if self.promote else "refused", "reasons": "\n".join(self.reasons)}
+
 
 @dataclass(frozen=True)
 class Bar:

@@ -44,7 +44,7 @@ def record(
     metrics = dict(report.figures)
     for who, figures in (("baseline", report.baseline), ("champion", report.champion or {})):
         metrics |= {f"{who}/{name}": value for name, value in figures.items() if not name.endswith("/n")}
-    tags = {"verdict": "good" if report.verdict.promote else "refused", "reasons": "\n".join(report.verdict.reasons)}
+    tags = report.verdict.tags
     shown = [report.folder / name for name in (RELIABILITY, BY_SLICE, SLICES, "card.json")]
     try:
         run_id = registry.log_training(

@@ -85,14 +85,18 @@ def instants(seen: pl.DataFrame, share: float, seed: int = 7) -> pl.DataFrame:
 
 
 def _split() -> pl.Expr:
-    """train, validation, test by the instant; null in the last 48 h before a border."""
-    as_of, board = pl.col("as_of"), pl.when(pl.col("platforms").list.contains("zhihu")).then(pl.lit("zhihu")).otherwise(pl.lit("weibo"))
-    starts = [board.replace_strict({name: start[i] for name, start in SPLITS.items()}) for i in (0, 1)]
+    return split_of(pl.when(pl.col("platforms").list.contains("zhihu")).then(pl.lit("zhihu")).otherwise(pl.lit("weibo")), LONGEST)
+
+
+def split_of(platform: pl.Expr, ahead: timedelta) -> pl.Expr:
+    """train, validation, test by the instant `as_of`; null for so long before a border, where outcomes lie beyond it."""
+    as_of, dtype = pl.col("as_of"), pl.Datetime("us", "UTC")
+    starts = [platform.replace_strict({name: start[i] for name, start in SPLITS.items()}, return_dtype=dtype) for i in (0, 1)]
     return (
         pl.when(as_of >= starts[1]).then(pl.lit("test"))
-        .when(as_of >= starts[1] - LONGEST).then(None)
+        .when(as_of >= starts[1] - ahead).then(None)
         .when(as_of >= starts[0]).then(pl.lit("validation"))
-        .when(as_of < starts[0] - LONGEST).then(pl.lit("train"))
+        .when(as_of < starts[0] - ahead).then(pl.lit("train"))
     )  # fmt: skip
 
 

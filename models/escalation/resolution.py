@@ -28,10 +28,11 @@ import polars as pl
 
 from models.escalation import seeing
 from models.escalation.cases import CASE, Cases, Evidence, cases
+from models.escalation.features import HOUR
 from models.escalation.levels import members, reached
 from warehouse.schema import TABLES, empty
 
-BOARD_HOUR = timedelta(minutes=63)  # boards are read hourly, give or take minutes
+BOARD_HOUR = timedelta(hours=HOUR)
 COLUMNS = [name for name in TABLES["outcomes"].columns if name not in ("run_id", "day_on")]
 
 

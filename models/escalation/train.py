@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,26 +16,13 @@ from models.escalation.judging import FORECASTER, reliability_chart, table, verd
 from models.escalation.ladder import LADDERS
 from models.escalation.model import NAME, SHIPPED, Forecaster, ModelProblem
 from models.escalation.pyfunc import INPUTS, OUTPUTS, REQUIREMENTS
+from models.escalation.report import Report, settled
 from models.judge import Verdict
 from models.provenance import hashes
-from models.shipping import ship
-from models.versions import inner
 
 
-@dataclass(frozen=True)
-class Report:
-    """`table` as of judging.table on the test split; `is_shipped`: the files in `folder` are now this model."""
-
-    table: pl.DataFrame
-    verdict: Verdict
-    run_id: str
-    version: str
-    folder: Path
-    is_shipped: bool
-
-
-def train_all(data: Path, tracking_uri: str | None = None, promote: bool = True) -> list[Any]:
-    """Events' heads and ladders, then cascades, then topics: a Report each, with `table`, `verdict`, `folder`, `is_shipped`."""
+def train_all(data: Path, tracking_uri: str | None = None, promote: bool = True) -> list[Report]:
+    """Events' heads and ladders, then cascades, then topics."""
     from models.escalation.cascade.train import train as of_cascades
     from models.escalation.topic.train import train as of_topics
 
@@ -63,12 +49,9 @@ def train(data: Path, out: Path = SHIPPED, tracking_uri: str | None = None, prom
         sources = hashes(*(data / file for file in (*boards.FILES, *cascades.FILES, selection.FILE)))
         _write_card(folder, challenger, figures, sources, rows)
         run_id = _log(Path(place), folder, challenger, test, figures, said, sources, tracking_uri)
-        version = registry.register(NAME, run_id, sorted(folder.glob("*")), tracking_uri, INPUTS, OUTPUTS, REQUIREMENTS)
-        is_shipped = promote and said.promote
-        if is_shipped:
-            registry.promote(NAME, version, tracking_uri)
-            ship(folder, out, keep=inner(NAME))
-    return Report(figures, said, run_id, version, out, is_shipped)
+        return settled(
+            NAME, folder, out, figures, said, run_id, promote, tracking_uri, inputs=INPUTS, outputs=OUTPUTS, requirements=REQUIREMENTS
+        )
 
 
 def _against_champion(figures: pl.DataFrame, out: Path, test: dict[str, pl.DataFrame]) -> Verdict:
@@ -109,5 +92,4 @@ def _log(
         if line[name] is not None and (line["who"] == FORECASTER or name != "inside")
     }
     params = {**{f"trees.{key}": value for key, value in TREES.items()}, "rounds": ROUNDS, "smaller": SMALLER, "sha256": challenger.sha256}
-    tags = {"verdict": "good" if said.promote else "refused", "reasons": "\n".join(said.reasons)}
-    return registry.log_training(NAME, params, metrics, [folder, chart, sheet], sources, tags, tracking_uri)
+    return registry.log_training(NAME, params, metrics, [folder, chart, sheet], sources, said.tags, tracking_uri)

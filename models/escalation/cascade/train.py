@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,23 +15,11 @@ from models.escalation.cascade.data import FILES
 from models.escalation.cascade.fit import NETS, TREES, Fitted, fit, learn
 from models.escalation.cascade.model import CARD, NAME, NET_SHARE, SHIPPED, Forecaster, write
 from models.escalation.model import ModelProblem
+from models.escalation.report import Report, settled
 from models.judge import Verdict
 from models.provenance import hashes
-from models.shipping import ship
 
 PRECISIONS = {"alarm": 0.9, "one_false_per_true": 0.5}
-
-
-@dataclass(frozen=True)
-class Report:
-    """`table` as of judging.table on validation posts; `is_shipped`: the files in `folder` are now this model."""
-
-    table: pl.DataFrame
-    verdict: Verdict
-    run_id: str
-    version: str
-    folder: Path
-    is_shipped: bool
 
 
 def train(data: Path, out: Path = SHIPPED, tracking_uri: str | None = None, promote: bool = True) -> Report:
@@ -49,12 +36,7 @@ def train(data: Path, out: Path = SHIPPED, tracking_uri: str | None = None, prom
         card = _card(challenger, fitted, figures, said, val, sources)
         (folder / CARD).write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         run_id = _log(Path(place), folder, challenger, val, figures, said, card, tracking_uri)
-        version = registry.register(NAME, run_id, sorted(folder.glob("*")), tracking_uri)
-        is_shipped = promote and said.promote
-        if is_shipped:
-            registry.promote(NAME, version, tracking_uri)
-            ship(folder, out)
-    return Report(figures, said, run_id, version, out, is_shipped)
+        return settled(NAME, folder, out, figures, said, run_id, promote, tracking_uri)
 
 
 def _champion(out: Path, val: pl.DataFrame) -> Forecaster | None:
@@ -117,5 +99,4 @@ def _log(
     for name, found in card["thresholds_on_validation"].items():
         metrics |= {f"{name}.{key}": value for key, value in found.items()}
     params = {**card["recipe"], "sha256": challenger.sha256, "features": len(card["features"])}
-    tags = {"verdict": "good" if said.promote else "refused", "reasons": "\n".join(said.reasons)}
-    return registry.log_training(NAME, params, metrics, [folder, chart, lead, sheet], card["data"], tags, tracking_uri)
+    return registry.log_training(NAME, params, metrics, [folder, chart, lead, sheet], card["data"], said.tags, tracking_uri)

@@ -11,19 +11,13 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
+from models.escalation.boards import OUTAGE, split_of
+from models.escalation.features import HOUR
 from models.escalation.topic.features import KEY, TOP
 
 EARLY = timedelta(hours=2.1)
 TARGETS = {"board_top10": 24, "on_board": 12}  # target -> horizon in hours
-OUTAGE = timedelta(hours=3)  # a board unread for longer could have hidden the answer: the row is void
-LATE = timedelta(
-    minutes=63
-)  # the reading that says who is still on a board lies in the hour before the horizon, give or take minutes: resolution.py
-SPLITS = {  # validation and test begin, as in models/escalation/boards.py
-    "zhihu": (datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 5, 1, tzinfo=UTC)),
-    "baidu": (datetime(2024, 7, 1, tzinfo=UTC), datetime(2025, 1, 1, tzinfo=UTC)),
-    "weibo": (datetime(2024, 7, 1, tzinfo=UTC), datetime(2025, 1, 1, tzinfo=UTC)),
-}
+LATE = timedelta(hours=HOUR)  # the reading that says who is still on a board lies so long before the horizon at most: resolution.py
 
 
 def early(rows: pl.DataFrame) -> pl.DataFrame:
@@ -73,15 +67,5 @@ def _void(rows: pl.DataFrame, keys: pl.DataFrame, hours: int) -> pl.DataFrame:
 
 
 def split() -> pl.Expr:
-    """train, validation, test by platform and instant; null in the last 24 h before a border, whose outcomes lie beyond it."""
-    as_of, ahead = pl.col("as_of"), timedelta(hours=max(TARGETS.values()))
-    starts = [
-        pl.col("platform").replace_strict({name: dates[i] for name, dates in SPLITS.items()}, return_dtype=pl.Datetime("us", "UTC"))
-        for i in (0, 1)
-    ]
-    return (
-        pl.when(as_of >= starts[1]).then(pl.lit("test"))
-        .when(as_of >= starts[1] - ahead).then(None)
-        .when(as_of >= starts[0]).then(pl.lit("validation"))
-        .when(as_of < starts[0] - ahead).then(pl.lit("train"))
-    )  # fmt: skip
+    """train, validation, test by platform and instant; null in the last 24 h before a border."""
+    return split_of(pl.col("platform"), timedelta(hours=max(TARGETS.values())))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,6 +11,7 @@ import polars as pl
 
 from models import registry
 from models.escalation.model import ModelProblem
+from models.escalation.report import Report, settled
 from models.escalation.topic.baselines import learn
 from models.escalation.topic.dataset import table as dataset
 from models.escalation.topic.features import FEATURES
@@ -22,19 +22,6 @@ from models.escalation.topic.outcomes import TARGETS
 from models.escalation.topic.readings import FILES
 from models.judge import Verdict
 from models.provenance import hashes
-from models.shipping import ship
-
-
-@dataclass(frozen=True)
-class Report:
-    """`table` as of judging.table on the test split; `is_shipped`: the files in `folder` are now this model."""
-
-    table: pl.DataFrame
-    verdict: Verdict
-    run_id: str
-    version: str
-    folder: Path
-    is_shipped: bool
 
 
 def train(
@@ -56,14 +43,10 @@ def train(
         picture, sheet = Path(place) / "reliability.png", Path(place) / "figures.csv"
         chart(challenger, test, picture)
         figures.write_csv(sheet)
-        tags = {"verdict": "good" if said.promote else "refused", "reasons": "\n".join(said.reasons)}
-        run_id = registry.log_training(NAME, _params(challenger), _metrics(figures), [folder, picture, sheet], sources, tags, tracking_uri)
-        version = registry.register(NAME, run_id, sorted(folder.glob("*")), tracking_uri)
-        is_shipped = promote and said.promote
-        if is_shipped:
-            registry.promote(NAME, version, tracking_uri)
-            ship(folder, out)
-    return Report(figures, said, run_id, version, out, is_shipped)
+        run_id = registry.log_training(
+            NAME, _params(challenger), _metrics(figures), [folder, picture, sheet], sources, said.tags, tracking_uri
+        )
+        return settled(NAME, folder, out, figures, said, run_id, promote, tracking_uri)
 
 
 def made(learned: pl.DataFrame, folder: Path) -> TopicForecaster:
