@@ -16,7 +16,7 @@ from typing import Any
 
 import polars as pl
 
-from flows import road as stages
+from flows import listing, reading, resolving
 from flows.relived import LIST_AT, Inputs, PastRoad
 from flows.road import Road
 from warehouse import lock
@@ -26,7 +26,7 @@ from warehouse.store import Warehouse
 
 AFTER = timedelta(days=4)  # what is imported beyond the last step: its forecasts look two days ahead
 TIDY_EVERY = 60  # steps between two compactions: each step leaves a file in most tables
-STEP = (stages.group, stages.forecast, stages.rank, stages.deliver, stages.resolve)
+STEP = (reading.group, reading.forecast, listing.rank, listing.deliver, resolving.resolve)
 SAID = "backtest.json"  # in the root: what was asked, of which model, and how far the tables are filled
 
 Tell = Callable[[str, int, int], None]  # what is done now, how much of it, of how much
@@ -125,7 +125,7 @@ def fill(settings: Settings, period: Period, data: Path, tell: Tell) -> None:
 def _read(settings: Settings, as_of: datetime) -> None:
     """A text's hospital and its reading depend on the text alone, so a month at a time gives what the days would have given."""
     road = Road(settings, as_of, edition="backtest")
-    for stage in (stages.mention, stages.score):
+    for stage in (reading.mention, reading.score):
         stage(road)
 
 

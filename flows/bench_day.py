@@ -81,12 +81,13 @@ def one_day(landing: Path, root: Path, n: int, are_given: bool = False) -> dict[
     """land → rank of n posts into an empty warehouse, in this process."""
     from crawlers.landing import read_landing
     from expectations.land import land
-    from flows import road as stages
+    from flows import listing, reading
+    from flows.road import Road, when
 
     settings = load_settings(DRILL, root=root)
-    road = stages.Road(settings, stages.when(None, settings.as_of))
+    road = Road(settings, when(None, settings.as_of))
     items, fetches = read_landing(landing)
-    score = partial(given, scores_of(items)) if are_given else stages.score
+    score = partial(given, scores_of(items)) if are_given else reading.score
     items = varied(items, road.watchlist.names, n)
     spent: dict[str, float] = {}
     rows: dict[str, int] = {}
@@ -94,14 +95,14 @@ def one_day(landing: Path, root: Path, n: int, are_given: bool = False) -> dict[
     began, worked = time.perf_counter(), time.process_time()
     landed = land(road.warehouse, items, fetches, road.as_of, {}, road.data_docs)
     spent["land"], cpu["land"], rows["land"] = time.perf_counter() - began, time.process_time() - worked, landed.posts_new
-    reading = {
-        "mention": stages.mention,
+    stages = {
+        "mention": reading.mention,
         "given" if are_given else "score": score,
-        "group": stages.group,
-        "forecast": stages.forecast,
-        "rank": stages.rank,
+        "group": reading.group,
+        "forecast": reading.forecast,
+        "rank": listing.rank,
     }
-    for name, stage in reading.items():
+    for name, stage in stages.items():
         start, worked = time.perf_counter(), time.process_time()
         rows[name] = stage(road)
         spent[name], cpu[name] = time.perf_counter() - start, time.process_time() - worked

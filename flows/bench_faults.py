@@ -104,13 +104,12 @@ def _crawl(root: Path) -> None:
 
 def walk(root: Path) -> Iterator[str]:
     """land → rank; each stage's name before it starts."""
-    from flows import arrival
-    from flows import road as stages
+    from flows import arrival, listing, reading
     from flows.road import Road, when
 
     settings = load_settings(DRILL, root=root)
     road = Road(settings, when(None, settings.as_of))
-    for stage in (arrival.land, stages.mention, stages.score, stages.group, stages.forecast, stages.rank):
+    for stage in (arrival.land, reading.mention, reading.score, reading.group, reading.forecast, listing.rank):
         yield stage.__name__
         stage(road)
 

@@ -1,4 +1,4 @@
-"""The road, one screen: what happens each morning, in this order. Stages: flows/arrival.py, flows/road.py; times: flows/schedule.py."""
+"""The road, one screen: what happens each morning, in this order. Stages: arrival, reading, listing and a few apart; times: schedule."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.states import Failed
 
-from flows import arrival, evidence, outlook
-from flows import road as stages
+from flows import arrival, evidence, listing, outlook, reading, resolving
 from flows.drill import replica_of
 from flows.road import Road, when
 from flows.steps import Step, tell_why, timed
@@ -21,8 +20,8 @@ from warehouse.settings import load_settings
 
 ARRIVAL = (arrival.crawl, arrival.land)
 READING = (
-    stages.resolve, stages.mention, stages.score, stages.group, stages.forecast, stages.rank, stages.explain, stages.watch,
-    outlook.outlook, stages.publish, stages.record,
+    resolving.resolve, reading.mention, reading.score, reading.group, reading.forecast, listing.rank, listing.explain, listing.watch,
+    outlook.outlook, listing.publish, listing.record,
 )  # fmt: skip
 
 

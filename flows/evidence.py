@@ -95,11 +95,11 @@ def take_pictures(settings: Settings, cards: list[Any], posts: Iterable[dict[str
 def shoot(road: Road) -> int:
     """Pictures of the posts that carry this run's warnings; returns pictures made. A page shot before is not asked for again."""
     from briefing.pages import explained
-    from flows.road import _frames
+    from flows.listing import frames
 
     kept = road.settings.root / "screenshots"
     done = {path.stem for path in kept.glob("*/*.png") if path.with_suffix(".json").exists()}
-    carrying = explained(_frames(road), road.as_of).select("post_id")
+    carrying = explained(frames(road), road.as_of).select("post_id")
     posts = road.known("posts").join(carrying, on="post_id", how="semi").filter(~pl.col("post_id").is_in(list(done)))
     rows = posts.sort("post_id").select("post_id", "source", "url").to_dicts()
     shots = take_pictures(road.settings, road.cards(), rows, kept / road.run_id, road.clock) if rows else []

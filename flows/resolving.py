@@ -1,4 +1,4 @@
-"""What the stage `resolve` reads: the forecasts that are due and undecided, and the rows that decide them."""
+"""How forecasts ended: the stage resolve, and what it reads: those that are due and undecided, and the rows that decide them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,16 @@ if TYPE_CHECKING:
 
 KEY = list(TABLES["outcomes"].key)
 LONGEST = timedelta(hours=COLUMNS["horizon_h"].high or 0)
+
+
+def resolve(road: Road) -> int:
+    """How the forecasts that are due ended, by their own rules; returns new outcomes. A pulse has no time for it: days do."""
+    if road.edition == "pulse":
+        return 0
+    from models.escalation.resolution import resolve as decide
+
+    forecasts = due(road)
+    return road.warehouse.add("outcomes", decide(forecasts, evidence(road, forecasts), road.as_of)) if forecasts.height else 0
 
 
 def due(road: Road) -> pl.DataFrame:

@@ -12,7 +12,9 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Failed
 
-from flows.road import Road, last_run, resolve, watch, when
+from flows.listing import watch
+from flows.resolving import resolve
+from flows.road import Road, last_run, when
 from warehouse.settings import Settings, load_settings
 from warehouse.store import Warehouse
 from warehouse.tables_upkeep import Tidied, compact, drop_old, vacuum

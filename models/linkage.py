@@ -1,16 +1,14 @@
 """Short texts with times -> which belong together. Cosine over rare terms, weakened by the days between; no neural net.
 
-Three steps, each with a guard against chaining. (1) Agglomerate by the likeness of centroids: a text joins an event for being like all
-of it, not like one straggler. (2) A text that names another province than its event does leaves. (3) Events of two texts or more join
-where pairs of their texts prove it: the bar rises with the gap in time, and nothing joins across provinces. The numbers were set on the
-labelled headlines of 2020-2024, never on 2025 (`bench_events`); the bar of step 3 is where a logistic fit on log cosine and log gap
-says one event as likely as not.
+Three steps, each with a guard against chaining. (1) Agglomerate by the likeness of centroids (`agglomerate`): a text joins an event for
+being like all of it, not like one straggler. (2) A text that names another province than its event does leaves. (3) Events of two texts
+or more join where pairs of their texts prove it (`joining`): the bar rises with the gap in time, and nothing joins across provinces.
+The numbers were set on the labelled headlines of 2020-2024, never on 2025 (`bench_events`); the bar of step 3 is where a logistic fit
+on log cosine and log gap says one event as likely as not.
 """
 
 from __future__ import annotations
 
-import heapq
-import math
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from models.agglomerate import agglomerate
 from models.event_terms import shipped, terms
+from models.joining import join
 from models.places import apart, places, provinces
 
 FAINT = 0.02  # cosines below are chance
@@ -28,8 +28,6 @@ MOST = 500  # texts may share a term that neighbours are looked for by; of a mon
 BLOCK, AT_ONCE = 512, 200_000  # rows of texts, and pairs of them, in memory at a time
 FADE, JOIN = 0.6, 0.11  # step 1: cosine · (1 + gap in days) ^ -FADE; least likeness of two centroids
 BAR, RISE, SOON = 0.12, 0.25, 1 / 24  # step 3: a pair proves from cosine ≥ BAR · (gap in days + an hour) ^ RISE
-ROUNDING = 1e-12
-PROVEN = 3  # one text in so many of the smaller cluster must be in such a pair
 
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]
@@ -129,98 +127,9 @@ def _apart(low: Ints, high: Ints, named: list[Place]) -> NDArray[np.bool_]:
     return np.array([apart(kinds[n // len(kinds)], kinds[n % len(kinds)]) for n in met.tolist()], dtype=bool)[which]
 
 
-class _Clusters:
-    """Clusters under merging. Two centroids' cosine needs only sums over pairs, so no vector is kept: `cross` between, `inner` within.
-
-    Each pair stands in the heap of one of the two, the larger, as its likeness but for that one's own size: all of a cluster's pairs fall
-    alike as it grows, so none of them need be weighed again then. One bound a cluster stands in the queue.
-    """
-
-    def __init__(self, n: int, pairs: Pairs) -> None:
-        self.label, self.inner = list(range(n)), [1.0] * n
-        self.cross: list[dict[int, float]] = [{} for _ in range(n)]
-        near = pairs.cosine * (1 + pairs.gap) ** -FADE
-        one = self.label.copy()  # the same number everywhere: a million pairs of fresh ones are slow to look up
-        for row, column, value in zip(pairs.row.tolist(), pairs.column.tolist(), near.tolist(), strict=True):
-            a, b = one[row], one[column]
-            self.cross[a][b] = self.cross[b][a] = value
-        self.pairs = [[(-value, b) for b, value in self.cross[a].items() if a < b and value >= JOIN] for a in range(n)]
-        self.bound, self.queue = [0.0] * n, list[tuple[float, int]]()
-        for a in range(n):
-            heapq.heapify(self.pairs[a])
-            self._announce(a)
-
-    def likeness(self, a: int, b: int) -> float:
-        return self.cross[a][b] / math.sqrt(self.inner[a] * self.inner[b])
-
-    def nearest(self) -> tuple[int, int] | None:
-        """The two clusters most like each other; None if none are alike enough. Queue and heaps hold upper bounds: likeness to a grown
-        cluster only falls, unless the pair itself changed, and then it is offered anew."""
-        while self.queue:
-            bound, a = heapq.heappop(self.queue)
-            if -bound != self.bound[a]:
-                continue  # another bound was announced since
-            self._settle(a)
-            if self.pairs[a] and self.likeness(a, self.pairs[a][0][1]) >= -bound - ROUNDING:
-                return a, self.pairs[a][0][1]
-            self._announce(a)
-        return None
-
-    def merge(self, a: int, b: int) -> None:
-        """One goes into the other: the one with fewer neighbours, for those are walked through."""
-        if len(self.cross[a]) < len(self.cross[b]):
-            a, b = b, a
-        self.inner[a] += self.inner[b] + 2 * self.cross[a].pop(b)
-        self.cross[b].pop(a)
-        self.label[b] = a
-        nearer = self.cross[b]
-        self.cross[b], self.pairs[b], self.bound[b] = {}, [], 0.0
-        for other, value in nearer.items():
-            self.cross[other].pop(b)
-            self.cross[a][other] = self.cross[other][a] = self.cross[a].get(other, 0.0) + value
-        for other in nearer:
-            self._offer(a, other)
-        self._announce(a)
-
-    def _settle(self, a: int) -> None:
-        """Make the first of a's pairs a true one: merged ones go, one that has fallen is offered again as it is now."""
-        own = self.pairs[a]
-        while own:
-            least, b = own[0]
-            if b in self.cross[a] and self.cross[a][b] / math.sqrt(self.inner[b]) >= -least - ROUNDING:
-                return
-            heapq.heappop(own)
-            if b in self.cross[a]:
-                self._offer(a, b)
-
-    def _offer(self, a: int, b: int) -> None:
-        if self.likeness(a, b) < JOIN:
-            return
-        if (self.inner[b], -b) > (self.inner[a], -a):
-            a, b = b, a
-        pair = (-self.cross[a][b] / math.sqrt(self.inner[b]), b)
-        heapq.heappush(self.pairs[a], pair)
-        if self.pairs[a][0] is pair:
-            self._announce(a)
-
-    def _announce(self, a: int) -> None:
-        self.bound[a] = -self.pairs[a][0][0] / math.sqrt(self.inner[a]) if self.pairs[a] else 0.0
-        if self.bound[a] >= JOIN:
-            heapq.heappush(self.queue, (-self.bound[a], a))
-
-
 def _by_centroid(n: int, pairs: Pairs) -> Ints:
-    """Step 1: the two most alike become one, until none are alike enough."""
-    clusters = _Clusters(n, pairs)
-    while (pair := clusters.nearest()) is not None:
-        clusters.merge(*pair)
-    return np.array([_root(clusters.label, node) for node in range(n)], dtype=np.int64)
-
-
-def _root(parent: list[int], node: int) -> int:
-    while parent[node] != node:
-        parent[node] = node = parent[parent[node]]
-    return node
+    """Step 1."""
+    return agglomerate(n, pairs.row, pairs.column, pairs.cosine * (1 + pairs.gap) ** -FADE, JOIN)
 
 
 def _named_most(counts: Counter[str]) -> str | None:
@@ -247,44 +156,15 @@ def _without_strangers(labels: Ints, named: list[Place]) -> Ints:
 
 
 def _by_proof(labels: Ints, pairs: Pairs, named: list[Place]) -> Ints:
-    """Step 3, in rounds: the best proven clusters join, each once a round, until no two are left that should."""
+    """Step 3: the best proven clusters join, until no two are left that should."""
     proof = pairs.cosine * (pairs.gap + SOON) ** -RISE
     proven = proof >= BAR
-    row, column, proof = pairs.row[proven], pairs.column[proven], proof[proven]
     labels = np.unique(labels, return_inverse=True)[1].astype(np.int64)
     where = _where(labels, named)
-    while True:
-        touched: set[int] = set()
-        for one, other in _joints(labels, row, column, proof):
-            if touched.isdisjoint((one, other)) and not _strangers(where[one], where[other]):
-                labels[labels == other] = one
-                where[one] += where.pop(other)
-                touched |= {one, other}
-        if not touched:
-            return labels
-
-
-def _joints(labels: Ints, row: Ints, column: Ints, proof: Reals) -> list[tuple[int, int]]:
-    """Pairs of clusters of two texts or more with enough proven texts on both sides, the strongest proof first.
-
-    Enough is a third of the smaller cluster, for among thousands of pairs some is like by chance; and two texts on either side unless
-    that third is one, for a single text that speaks of both is a bridge.
-    """
-    n, sizes = len(labels), np.bincount(labels, minlength=len(labels))
-    a, b = labels[row], labels[column]
-    open_ = (a != b) & (np.minimum(sizes[a], sizes[b]) > 1)
-    a, b, row, column, proof = a[open_], b[open_], row[open_], column[open_], proof[open_]
-    first_is_smaller = sizes[a] * n + a < sizes[b] * n + b
-    joints, which = np.unique(np.minimum(a, b) * n + np.maximum(a, b), return_inverse=True)
-    best = np.zeros(len(joints))
-    np.maximum.at(best, which, proof)
-    small, large = (
-        np.bincount(np.unique(which * n + np.where(first_is_smaller, one, other)) // n, minlength=len(joints))
-        for one, other in ((row, column), (column, row))
-    )
-    third = -(-np.minimum(sizes[joints // n], sizes[joints % n]) // PROVEN)
-    enough = np.flatnonzero((small >= third) & (large >= np.minimum(third, 2)))
-    return [(int(joint // n), int(joint % n)) for joint in joints[enough[np.lexsort((joints[enough], -best[enough]))]]]
+    return join(
+        labels, pairs.row[proven], pairs.column[proven], proof[proven],
+        may=lambda one, other: not _strangers(where[one], where[other]), joined=lambda one, other: where[one].update(where.pop(other)),
+    )  # fmt: skip
 
 
 def _strangers(one: Counter[str], other: Counter[str]) -> bool:

@@ -16,7 +16,8 @@ from fastapi.testclient import TestClient
 from briefing.desk.app import create
 from briefing.models_page import SEEN_DAYS, figures, publish_models, reliability, spark
 from briefing.publish import publish_no_list
-from flows.road import Road, watch
+from flows.listing import watch
+from flows.road import Road
 from flows.steps import timed
 from models import drift
 from models.classifier.score import version

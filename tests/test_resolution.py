@@ -11,8 +11,8 @@ import pytest
 
 from expectations.gate import check
 from flows.resolving import due
+from flows.resolving import resolve as resolve_stage
 from flows.road import Road
-from flows.road import resolve as resolve_stage
 from models.escalation.cases import Evidence
 from models.escalation.levels import Scheme
 from models.escalation.resolution import COLUMNS, resolve

@@ -3,17 +3,17 @@
 import sys
 from pathlib import Path
 
-from flows import road as stages
 from flows.daily import ARRIVAL, READING
 from flows.drill import replica_of
+from flows.road import Road, when
 from warehouse.settings import load_settings
 
 
 def main(root: Path, conf: Path) -> None:
     settings = load_settings(conf, root=root)
-    moment = stages.when(None, settings.as_of)
+    moment = when(None, settings.as_of)
     with replica_of(settings.scenario, moment) as url:
-        road = stages.Road(settings, moment, url)
+        road = Road(settings, moment, url)
         for stage in (*ARRIVAL, *READING):
             print(f"stage {stage.__name__}", flush=True)
             print(f"rows {stage(road)}", flush=True)
