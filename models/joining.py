@@ -1,12 +1,13 @@
 """Clusters of texts that pairs of their texts prove to be one join: step 3 of `linkage`.
 
 In rounds, the strongest proof first and each cluster once a round. Among a hundred thousand texts there are hundreds of rounds, and most
-touch a few clusters only: nothing is counted again but what joins those, and of two that join the one with fewer neighbours is moved.
+touch a few clusters only: what joins none of those is not counted again, and a text that had pairs with several clusters has one with
+what they have become.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,90 +16,90 @@ PROVEN = 3  # one text in so many of the smaller cluster must be in a proven pai
 
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]
-Joint = tuple[float, int, int, int, int]  # minus the strongest proof, the two labels, the smaller first, and their places here
+Flags = NDArray[np.bool_]
 
 
 class _Proofs:
-    """Clusters of two texts or more: `said[a][b]` are the texts of a in a proven pair with b, `best[a][b]` the strongest of those;
-    `ready[a]`: those with which it has enough of them.
+    """What is proven between clusters of two texts or more, of n clusters and m texts.
 
-    A place keeps its number as its cluster grows; its `label` is the least of those that went into it.
+    `own`, `other`, `text`: a text of cluster `own` is in a proven pair with one of cluster `other`; each is said once, and both ways.
+    `joints`: two clusters as smaller · n + larger label, each once, and `best`, their strongest proof.
     """
 
     def __init__(self, labels: Ints, row: Ints, column: Ints, proof: Reals) -> None:
-        size = np.bincount(labels)
-        self.size: list[int] = size.tolist()
-        self.label = list(range(len(size)))
-        self.said: list[dict[int, set[int]]] = [{} for _ in self.label]
-        self.best: list[dict[int, float]] = [{} for _ in self.label]
+        self.m, self.n = len(labels), int(labels.max(initial=-1)) + 1
+        self.size = np.bincount(labels, minlength=self.n)
         a, b = labels[row], labels[column]
-        open_ = (a != b) & (np.minimum(size[a], size[b]) > 1)
-        for one, other, left, right, value in zip(*(each[open_].tolist() for each in (a, b, row, column, proof)), strict=True):
-            self.said[one].setdefault(other, set()).add(left)
-            self.said[other].setdefault(one, set()).add(right)
-            self.best[one][other] = self.best[other][one] = max(value, self.best[one].get(other, 0.0))
-        self.ready = [{b for b in said if self._is_enough(a, b)} for a, said in enumerate(self.said)]
+        open_ = (a != b) & (np.minimum(self.size[a], self.size[b]) > 1)
+        a, b, row, column = a[open_], b[open_], row[open_], column[open_]
+        self.own, self.other, self.text = np.concatenate([a, b]), np.concatenate([b, a]), np.concatenate([row, column])
+        self.joints, self.best = _strongest(np.minimum(a, b) * self.n + np.maximum(a, b), proof[open_])
+        self.ready = self._ready(np.ones(self.n, dtype=bool))
 
-    def joints(self, places: Iterable[int]) -> list[Joint]:
-        """What the clusters at these places may join with, the strongest proof first."""
-        found = {(a, b) if self.label[a] < self.label[b] else (b, a) for a in places for b in self.ready[a]}
-        return sorted((-self.best[a][b], self.label[a], self.label[b], a, b) for a, b in found)
+    def merge(self, into: Ints, touched: Flags) -> None:
+        """Each cluster goes `into` another, or stays. What two have that were not touched stays refused."""
+        self.size = np.bincount(into, self.size, self.n).astype(np.int64)
+        self.own, self.other = into[self.own], into[self.other]
+        self._keep(self.own != self.other)
+        a, b = into[self.joints // self.n], into[self.joints % self.n]
+        apart = a != b
+        self.joints, self.best = _strongest((np.minimum(a, b) * self.n + np.maximum(a, b))[apart], self.best[apart])
+        self.ready = self._ready(touched)
 
-    def _is_enough(self, a: int, b: int) -> bool:
-        """A third of the smaller cluster, for among thousands of pairs some is like by chance; and two texts on either side unless that
-        third is one, for a single text that speaks of both is a bridge."""
-        small, large = (a, b) if (self.size[a], self.label[a]) < (self.size[b], self.label[b]) else (b, a)
-        third = -(-self.size[small] // PROVEN)
-        return len(self.said[small][large]) >= third and len(self.said[large][small]) >= min(third, 2)
+    def _keep(self, kept: Flags) -> None:
+        self.own, self.other, self.text = self.own[kept], self.other[kept], self.text[kept]
 
-    def merge(self, a: int, b: int) -> int:
-        """Returns the place where both are from now on."""
-        if len(self.said[a]) < len(self.said[b]):
-            a, b = b, a
-        was = self.size[a]
-        self.size[a] += self.size[b]
-        self.label[a] = min(self.label[a], self.label[b])
-        moved = self._move(b, a)
-        for other in moved | {other for other in self.said[a] if self.size[other] >= was}:  # to the smaller ones a is what it was
-            if self._is_enough(a, other):
-                self.ready[a].add(other)
-                self.ready[other].add(a)
-            else:
-                self.ready[a].discard(other)
-                self.ready[other].discard(a)
-        return a
+    def _ready(self, touched: Flags) -> list[tuple[int, int]]:
+        """Pairs of clusters, one of them touched, with enough proven texts, the strongest proof first.
 
-    def _move(self, b: int, a: int) -> set[int]:
-        """What b shares with others is a's; returns those others."""
-        said, best = self.said[b], self.best[b]
-        for other in said:
-            heard, _ = self.said[other].pop(b), self.best[other].pop(b)
-            self.ready[other].discard(b)
-            if other != a:
-                self.said[a].setdefault(other, set()).update(said[other])
-                self.said[other].setdefault(a, set()).update(heard)
-                self.best[a][other] = self.best[other][a] = max(best[other], self.best[a].get(other, 0.0))
-        self.said[b], self.best[b], self.ready[b] = {}, {}, set()
-        return said.keys() - {a}
+        Enough is a third of the smaller cluster, for among thousands of pairs some is like by chance; and two texts on either side unless
+        that third is one, for a single text that speaks of both is a bridge.
+        """
+        counted = touched[self.own] | touched[self.other]
+        said = _distinct((self.own[counted] * self.n + self.other[counted]) * self.m + self.text[counted])
+        way, text = np.divmod(said, self.m)
+        own, other = np.divmod(way, self.n)
+        self._keep(~counted)
+        self.own, self.other, self.text = (np.concatenate(two) for two in ((self.own, own), (self.other, other), (self.text, text)))
+        starts = np.flatnonzero(np.diff(way, prepend=-1))
+        ways, texts = way[starts], np.diff(starts, append=len(way))
+        a, b = np.divmod(ways, self.n)
+        is_first = self.size[a] * self.n + a < self.size[b] * self.n + b  # from the smaller to the larger
+        a, b, small, large = a[is_first], b[is_first], texts[is_first], texts[np.searchsorted(ways, b[is_first] * self.n + a[is_first])]
+        third = -(-self.size[a] // PROVEN)
+        enough = (small >= third) & (large >= np.minimum(third, 2))
+        joints = np.minimum(a, b)[enough] * self.n + np.maximum(a, b)[enough]
+        best = self.best[np.searchsorted(self.joints, joints)]
+        return [(int(joint // self.n), int(joint % self.n)) for joint in joints[np.lexsort((joints, -best))]]
+
+
+def _strongest(joints: Ints, proof: Reals) -> tuple[Ints, Reals]:
+    """Each joint once, in order, and the largest of its proofs."""
+    order = np.argsort(joints, kind="stable")
+    joints, proof = joints[order], proof[order]
+    starts = np.flatnonzero(np.diff(joints, prepend=-1))
+    return joints[starts], np.maximum.reduceat(proof, starts) if len(starts) else proof
+
+
+def _distinct(numbers: Ints) -> Ints:
+    """np.unique by sorting: its hash table takes eight times as long."""
+    numbers = np.sort(numbers)
+    return numbers[np.flatnonzero(np.diff(numbers, prepend=-1))]
 
 
 def join(labels: Ints, row: Ints, column: Ints, proof: Reals, may: Callable[[int, int], bool], joined: Callable[[int, int], None]) -> Ints:
     """Labels (0, 1, … of each text) -> labels. `may` the clusters of two labels be one? `joined`: the second is in the first from now on.
 
-    Both must answer for their two labels alone: two that may not join are asked about again only when one of them has grown.
+    `may` must answer for its two clusters alone: two that may not join are asked about again only when one of them has grown.
     """
     proofs = _Proofs(labels, row, column, proof)
-    into = np.arange(len(proofs.size))
-    places: Iterable[int] = range(len(proofs.size))
-    while places:
-        touched, grown = set[int](), list[int]()
-        for _, one, other, a, b in proofs.joints(places):
-            if touched.isdisjoint((a, b)) and may(one, other):
-                touched |= {a, b}
+    while proofs.ready:
+        into, touched = np.arange(proofs.n), np.zeros(proofs.n, dtype=bool)
+        for one, other in proofs.ready:
+            if not (touched[one] or touched[other]) and may(one, other):
                 into[other] = one
+                touched[one] = touched[other] = True
                 joined(one, other)
-                grown.append(proofs.merge(a, b))
-        places = grown
-    for label, older in enumerate(into.tolist()):  # a label only ever goes into a smaller one
-        into[label] = into[older]
-    return into[labels]
+        labels = into[labels]
+        proofs.merge(into, touched)
+    return labels
