@@ -55,15 +55,17 @@ def link(texts: list[str], first: Reals, last: Reals) -> tuple[Ints, Pairs]:
 
 def _vectors(texts: list[str]) -> Any:
     """Rows of length one: term weight × rarity."""
-    rarity = shipped()
     vocabulary: dict[str, int] = {}
-    row, column, value = [], [], []
-    for n, text in enumerate(texts):
-        for term, weight in terms(text).items():
-            row.append(n)
-            column.append(vocabulary.setdefault(term, len(vocabulary)))
-            value.append(weight * rarity(term))
-    table = sparse.csr_matrix((value, (row, column)), shape=(len(texts), max(1, len(vocabulary))))
+    column, weight, ends = list[int](), list[float](), [0]
+    for text in texts:
+        said = terms(text)
+        column += [vocabulary.setdefault(term, len(vocabulary)) for term in said]
+        weight += said.values()
+        ends.append(len(column))
+    rarity = np.array([*map(shipped(), vocabulary)])
+    value = np.array(weight) * rarity[column] if column else np.zeros(0)
+    table = sparse.csr_matrix((value, column, ends), shape=(len(texts), max(1, len(vocabulary))))
+    table.sort_indices()
     length = np.sqrt(np.asarray(table.multiply(table).sum(axis=1)).ravel())
     return sparse.diags(1 / np.where(length > 0, length, 1)) @ table
 
