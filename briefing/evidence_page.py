@@ -19,7 +19,7 @@ TO_THE_SECOND = "%Y-%m-%d %H:%M:%S"
 LABELS = {"event": "事件", "warning": "预警", "post": "帖文"}
 FAULTS = {
     "body": "正文与抓取时的 SHA-256 不符", "frame": "HTTP 头与记录自带的摘要不符", "place": "记录里的网址或时间与抓取登记不符",
-    "unreadable": "已读不出完整的记录",
+    "unreadable": "已读不出完整的记录", "header": "压缩文件头与存档写入时不符",
 }  # fmt: skip
 UNASKED = {  # crawlers.screenshot.UNASKED
     "no_card": "没有去访问：这个来源没有启用的来源卡（例如文件导入）",

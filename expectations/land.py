@@ -16,18 +16,20 @@ from expectations.measures import Finding
 from expectations.record import record
 from expectations.suites import columns, table_rules
 from warehouse.clock import SHANGHAI
+from warehouse.kept_out import nameless
 from warehouse.store import Warehouse, days_before
 
 
 @dataclass(frozen=True)
 class Landed:
-    """What one run brought; `quarantined` counts rows set aside in it, new to the table or not."""
+    """What one run brought; `quarantined` counts rows set aside in it, new to the table or not; `kept_out` items of what was erased."""
 
     posts_new: int
     observations_new: int
     quarantined: int
     findings: list[Finding]
     coverage: pl.DataFrame
+    kept_out: int = 0
 
 
 def land(
@@ -44,7 +46,8 @@ def land(
         if wrong := [*strangers(table, frame), *shape(table, frame)]:
             record(warehouse, as_of, {table: Checked(frame.clear(), frame.clear(), wrong, [], frame.height)}, docs, goes_on=goes_on)
             stop_at(wrong)
-    items = fitted("raw_items", items)
+    came_n = items.height
+    items, fetches = _let_in(warehouse, fitted("raw_items", items), fitted("fetches", fetches))
     sightings = _one_a_moment(items)
     asked = check("fetches", fetches, as_of)
     posts = check("posts", _first_sightings(sightings), as_of, _history(warehouse, as_of))
@@ -58,10 +61,21 @@ def land(
     stop_at([stop for checked in judged.values() for stop in checked.stops])
     aside = pl.concat([checked.quarantined for checked in judged.values()])
     posts_new, observations_new = _write(warehouse, judged, aside)
-    coverage = cover(warehouse, items, fitted("fetches", fetches), aside, as_of, floors, promises)
+    coverage = cover(warehouse, items, fetches, aside, as_of, floors, promises)
     warehouse.replace("coverage", coverage, as_of)
     findings = [finding for checked in judged.values() for finding in checked.findings]
-    return Landed(posts_new, observations_new, aside.height, findings, coverage)
+    return Landed(posts_new, observations_new, aside.height, findings, coverage, came_n - items.height)
+
+
+def _let_in(warehouse: Warehouse, items: pl.DataFrame, fetches: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Without what people had erased, before a rule sets it aside whole; an answer that was such a post's own page loses its address."""
+    is_erased = warehouse.erased(items)
+    own = warehouse.erased(fetches) | fetches["url"].is_in(items.filter(is_erased)["url"].drop_nulls().to_list())
+    if not (is_erased.any() or own.any()):
+        return items, fetches
+    blank = nameless(pl.lit(True))
+    hidden = fetches.with_columns(pl.when(own).then(value).otherwise(name).alias(name) for name, value in blank.items())
+    return items.filter(~is_erased), hidden
 
 
 def _write(warehouse: Warehouse, judged: dict[str, Checked], aside: pl.DataFrame) -> tuple[int, int]:

@@ -120,9 +120,11 @@ def land(road: Road) -> int:
     from crawlers.landing import read_landing
     from expectations.coverage import Promise
     from expectations.land import land as through_the_gate
+    from warehouse.erase import bury_again
 
     folders = [*_left_by_killed_runs(road), road.landing]
     items, fetches = (pl.concat(frames) for frames in zip(*(read_landing(folder) for folder in folders), strict=True))
+    bury_again(road.warehouse, items, fetches, (road.landing.parent, road.settings.archive), road.as_of)
     if road.told is not None:
         items = known_from(items, road.warehouse.scan("observations"), road.told, road.as_of)
     for folder in folders:

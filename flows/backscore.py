@@ -31,6 +31,7 @@ from models.classifier.score import SHIPPED, Classifier, version
 from warehouse import lock
 from warehouse.settings import ConfigProblem, Settings
 from warehouse.store import TableProblem, Warehouse
+from warehouse.torn import UNREADABLE
 
 PORTION = 2_000  # posts a task: quiet days share one, since a task costs as much as reading a hundred posts; a larger day is its own
 SLICE = 10_000  # posts held as token ids at a time: a vendor's export of years is one day of our clock
@@ -164,10 +165,10 @@ def unread(work: Work, days: Days) -> pl.LazyFrame:
 
 
 def collected(rows: pl.LazyFrame) -> pl.DataFrame:
-    """The rows, or a TableProblem. On a torn file Polars panics, which no `except Exception` catches, nor Prefect."""
+    """The rows, or a TableProblem."""
     try:
         return rows.collect()
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as problem:
+    except (*UNREADABLE, OSError) as problem:
         raise TableProblem(f"a file of posts, mentions or scores cannot be read: {str(problem).splitlines()[0]}") from problem
 
 

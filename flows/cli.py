@@ -21,7 +21,7 @@ from flows.cli_sources import sources
 from flows.cli_tables import tables
 from flows.cli_train import train
 from flows.cli_validate import validate
-from flows.options import DRILL, SHARED, AsOf, Conf, Data, Tracking, prepare
+from flows.options import DRILL, SHARED, AsOf, Conf, Data, Tracking, conf_of, prepare
 from warehouse.settings import ConfigProblem, Settings, load_settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="观潮 Guanchao: 医院网络舆情预警")
@@ -245,14 +245,22 @@ def _show(steps: Any, settings: Settings, conf: Path, makes_list: bool = True) -
 
 
 def main() -> None:
-    """Entry point: foreseen problems become one line on stderr and exit code 2."""
-    from flows.steps import foreseen
+    """Entry point: foreseen problems become one line on stderr and exit code 2; so does a file of a table that is torn."""
+    from flows.steps import bug, foreseen, torn
+    from warehouse.torn import PANIC, UNREADABLE
 
     try:
         app()
     except foreseen() as problem:
         print(f"guanchao: {problem}", file=sys.stderr)
         sys.exit(2)
+    except UNREADABLE as problem:
+        settings = load_settings(conf_of(sys.argv))
+        said = torn(settings, problem)
+        if not said and not isinstance(problem, PANIC):
+            raise
+        print(f"guanchao: {said or bug(settings, 'panic', problem)}", file=sys.stderr)
+        sys.exit(2 if said else 1)
 
 
 if __name__ == "__main__":

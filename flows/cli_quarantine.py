@@ -16,6 +16,7 @@ import typer
 
 from flows.options import DRILL, Conf
 from warehouse.clock import shanghai
+from warehouse.schema import TABLES
 from warehouse.settings import ConfigProblem, load_settings
 from warehouse.store import Warehouse
 from warehouse.vocabulary import QUARANTINE_ACTIONS, QUARANTINE_REASONS
@@ -27,6 +28,7 @@ Reason = Annotated[str | None, typer.Option(help=f"only these: {', '.join(QUARAN
 Source = Annotated[str | None, typer.Option(help="only rows of this source")]
 By = Annotated[str | None, typer.Option(help="who decides; default: the account on this machine")]
 Why = Annotated[str, typer.Option(help="the reason, kept with the action")]
+BESIDE_ID = 64  # characters that the rest of a row of `list --rows` needs at least
 STATES = ("open", *QUARANTINE_ACTIONS)
 
 
@@ -44,7 +46,7 @@ def list_(
         raise ConfigProblem(f"--state {state}: one of {', '.join(STATES)}, all")
     found = _wish([], table, reason, source).chosen(standing(_warehouse(conf)))
     found = found if state == "all" else found.filter(state=state)
-    console.print(_lines(found) if rows else _groups(found))
+    console.print(_lines(found, console.width) if rows else _groups(found), crop=False)
     if not rows and found.height:
         console.print("the rows: --rows; one row: guanchao quarantine show ROW_ID", markup=False)
 
@@ -132,6 +134,8 @@ def _known_later(conf: Any, act: Any) -> Iterator[Any]:
 def _wish(ids: list[str] | None, table: str | None, reason: str | None, source: str | None) -> Any:
     from expectations.quarantine import Wish
 
+    if table is not None and table not in TABLES:
+        raise ConfigProblem(f"--table {table}: unknown; one of: {', '.join(TABLES)}")
     if reason is not None and reason not in QUARANTINE_REASONS:
         raise ConfigProblem(f"--reason {reason}: unknown; one of: {', '.join(QUARANTINE_REASONS)}")
     return Wish(tuple(ids or ()), table, reason, source)
@@ -163,12 +167,15 @@ def _groups(found: pl.DataFrame) -> Any:
     return table
 
 
-def _lines(found: pl.DataFrame) -> Any:
+def _lines(found: pl.DataFrame, width: int) -> Any:
+    """Wider than the terminal if need be: an id broken over two lines cannot be copied."""
+    from rich.cells import cell_len
     from rich.markup import escape
     from rich.table import Table
 
     table = Table("row_id", "table", "reason", "column", "source", "value", "set aside", "state")
-    table.columns[0].overflow = "fold"
+    table.columns[0].no_wrap, table.columns[0].overflow = True, "ignore"
+    table.width = max([width, *(cell_len(visible(row_id)) + BESIDE_ID for row_id in found["row_id"])])
     for one in found.sort("set_aside_at", "table_name", "row_id").iter_rows(named=True):
         value = visible(one["detail"])[:60]
         table.add_row(

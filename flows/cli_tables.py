@@ -73,7 +73,8 @@ def erase(
     note: Annotated[str, typer.Option(help="who asked and on what ground, for the audit; no names of authors")] = "",
     dry_run: DryRun = False,
 ) -> None:
-    """Erase an author's posts, or one post, from all tables and from the archive, and keep them out from then on."""
+    """Erase an author's posts, or one post, from all tables and from the archive, with pictures of their pages, and keep them out."""
+    from flows import handed_out
     from warehouse.erase import Wish
     from warehouse.erase import erase as remove
 
@@ -81,6 +82,7 @@ def erase(
     wish = Wish((*_hashes(settings, author or []), *(author_hash or [])), _addresses(url or []), note)
     if not wish.authors and not wish.urls:
         raise ConfigProblem("tables erase: whom or what? --author PLATFORM:ID, --author-hash HASH or --url ADDRESS")
+    printed = handed_out.titles(warehouse, wish)  # before they are blanked
     done = remove(warehouse, settings.archive, wish, datetime.now(UTC).replace(microsecond=0), dry_run)
     would = "would be " if dry_run else ""
     for table, n in sorted(done.rows.items()):
@@ -88,8 +90,13 @@ def erase(
     typer.echo(f"{done.buried} archived answers {would}buried; {done.others_n} posts of others lose their evidence with them")
     for file in done.missing:
         typer.echo(f"not in the archive: {file}", err=True)
-    for path in _pages(settings.published, [*done.posts, *done.urls, *wish.urls]):
+    posts, urls = {*done.posts, *handed_out.erased_posts(warehouse)}, {*done.urls, *wish.urls}
+    pictures = handed_out.drop_pictures(settings.root / "screenshots", posts, urls, dry_run)
+    typer.echo(f"{pictures} pictures of pages {would}deleted")
+    for path in handed_out.pages(settings.published, [*done.posts, *(url.partition("://")[2] or url for url in urls), *printed]):
         typer.echo(f"still names it: {path}")
+    for path in handed_out.rejects(settings.root / "rejects", done.posts, urls):
+        typer.echo(f"rejected rows that hold it: {path}")
     if not dry_run:
         typer.echo("The old files go with the next `guanchao tables vacuum` a day from now; backups are yours to mend.")
 
@@ -129,10 +136,3 @@ def _addresses(urls: list[str]) -> tuple[str, ...]:
     from crawlers.addresses import canonical_url
 
     return tuple(dict.fromkeys([*urls, *map(canonical_url, urls)]))
-
-
-def _pages(published: Path, words: list[str]) -> list[Path]:
-    """Published files that still name one of the posts: they were handed out, so a person decides what becomes of them."""
-    asked = [word.encode() for word in words]
-    files = (path for path in sorted(published.rglob("*")) if path.is_file() and path.suffix in (".html", ".json", ".csv"))
-    return [path for path in files if asked and any(word in path.read_bytes() for word in asked)]

@@ -26,6 +26,16 @@ def prepare(settings: Settings) -> None:
     os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "90")
 
 
+def conf_of(words: list[str]) -> Path:
+    """The conf folder that a command line names, for when the command itself has ended without a word."""
+    for n, word in enumerate(words):
+        if word.startswith("--conf="):
+            return Path(word.removeprefix("--conf="))
+        if word == "--conf" and n + 1 < len(words):
+            return Path(words[n + 1])
+    return Path(os.environ.get("GUANCHAO_CONF") or DRILL)
+
+
 def switches() -> None:
     for name, value in OFF_SWITCHES.items():
         os.environ.setdefault(name, value)

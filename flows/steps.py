@@ -7,9 +7,10 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
-from pathlib import Path
 
 from flows.road import Road
+from warehouse.settings import Settings
+from warehouse.torn import PANIC, UNREADABLE
 
 # They decide old forecasts, explain and watch the models, and keep the record; what breaks in them is shown and costs nobody the list.
 MONITORS = ("resolve", "explain", "watch", "outlook", "record", "shoot")
@@ -52,19 +53,26 @@ def timed(stage: Callable[[Road], int]) -> Callable[[Road], Step]:
             rows, stopped = stage(road), ""
         except foreseen() as problem:
             rows, stopped = 0, str(problem)
-        except Exception as problem:  # the list must say that there is none, whatever broke
-            rows, stopped = 0, f"程序出错 {type(problem).__name__}: {problem}; details: {_keep(road, stage.__name__)}"
+        except (Exception, PANIC) as problem:  # the list must say that there is none, whatever broke
+            rows, stopped = 0, torn(road.settings, problem) or bug(road.settings, f"{road.run_id}-{stage.__name__}", problem)
         return Step(stage.__name__, rows, time.perf_counter() - started, stopped)
 
     return run
 
 
-def _keep(road: Road, stage: str) -> Path:
-    """The traceback of what is being handled, in a file an engineer can be sent."""
-    path = road.settings.root / "errors" / f"{road.run_id}-{stage}.txt"
+def torn(settings: Settings, problem: BaseException) -> str:
+    """The table and the file that a lazy read broke on, found afterwards: it was collected far from the warehouse. "": no such file."""
+    from warehouse.store import Warehouse
+
+    return Warehouse(settings.warehouse).torn() if isinstance(problem, UNREADABLE) else ""
+
+
+def bug(settings: Settings, name: str, problem: BaseException) -> str:
+    """What is being handled, as a line; its traceback lies in a file an engineer can be sent."""
+    path = settings.root / "errors" / f"{name}.txt"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(traceback.format_exc(), encoding="utf-8")
-    return path
+    return f"程序出错 {type(problem).__name__}: {problem}; details: {path}"
 
 
 def tell_why(road: Road, step: Step) -> None:

@@ -323,7 +323,7 @@ def test_its_words_are_there_for_every_word_of_a_shot_and_a_record() -> None:
     from crawlers import screenshot
 
     assert set(UNASKED) == set(screenshot.UNASKED)
-    assert set(FAULTS) == {"body", "frame", "place", "unreadable"}
+    assert set(FAULTS) == {"body", "frame", "place", "unreadable", "header"}
 
 
 @pytest.fixture(scope="module")

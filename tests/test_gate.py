@@ -175,6 +175,46 @@ def test_a_crisis_is_no_reason_to_stop_but_a_reader_gone_mad_is() -> None:
     assert ("volume", "stop") in names(check("posts", mad, AS_OF, history))
 
 
+OLD = {"published_at": AS_OF - timedelta(days=31)}
+HARM: dict[str, list[dict[str, Any]]] = {  # each check of the table as a whole that can stop, brought just over its limit
+    "quarantine_share": [{}] * 10 + [{"platform": "myspace"}] * 10,
+    "duplicates": [{}] + [{"post_id": "same"}] * 40,
+    "fill_rate:text": [{}] * 9 + [{"text": None}] * 11,
+    "freshness_h": [OLD] * 200,
+}
+
+
+@pytest.mark.parametrize("name", HARM)
+def test_each_check_of_the_whole_table_can_stop(name: str) -> None:
+    assert (name, "stop") in names(check("posts", posts(*HARM[name]), AS_OF, contract=False))
+
+
+@pytest.mark.parametrize(
+    ("name", "rows_"),
+    [
+        ("duplicates", [{}] * 5 + [{"post_id": "same"}] * 95),  # a page repeated and repeated
+        ("freshness_h", [OLD] * 199),  # a pulse of one slow board
+        ("freshness_h", [{**OLD, "source": "import:archive"}] * 300),  # a file is as old as it is
+        ("freshness_h", [OLD] * 300 + [{}]),  # one new post will do
+        ("one_source", [{}] * 300),  # a pulse of one card
+        ("fill_rate:published_at", [{"published_at": None}] * 300),  # hot boards alone answered
+        ("fill_rate:url", [{"url": None}] * 300),  # a sheet kept by hand
+    ],
+)
+def test_what_may_be_so_on_a_true_day_never_stops(name: str, rows_: list[dict[str, Any]]) -> None:
+    checked = check("posts", posts(*rows_), AS_OF, contract=False)
+    assert checked.stops == []
+    if name != "freshness_h" or {} not in rows_:
+        assert (name, "warn") in names(checked)
+
+
+def test_a_stage_of_ours_that_gives_one_key_to_most_rows_stops() -> None:
+    mention = {"post_id": "same", "hospital_id": "h", "confidence_p": 0.9, "status": "confirmed", "first_seen_at": AS_OF}
+    mentions = [{**mention, "evidence": f"岚湖{n}院"} for n in range(4)]
+    assert ("duplicates", "stop") in names(check("mentions", pl.DataFrame(mentions), AS_OF, contract=False))
+    assert ("duplicates", "warn") in names(check("mentions", pl.DataFrame(mentions[:2]), AS_OF, contract=False))
+
+
 @pytest.mark.parametrize("table", list(TABLES))
 def test_every_column_that_may_not_be_empty_is_in_its_tables_suite(table: str) -> None:
     named = {expectation.column for expectation in suites.suite(table).expectations}

@@ -159,7 +159,7 @@ def test_an_author_is_erased_from_every_table_and_the_archive_and_stays_out(case
     planned = erase(case, tmp_path, wish, START, dry_run=True)
     assert case.read("posts").height == 4
     done = erase(case, tmp_path, wish, START)
-    assert (done.posts, done.fetches, done.buried, done.others_n) == (["p1", "p2"], ["alone", "shared"], 2, 1)
+    assert (done.posts, done.fetches, done.buried, done.others_n) == (["p1", "p2", "p9"], ["alone", "shared"], 2, 1)
     assert done.rows == planned.rows
     assert case.read("posts")["post_id"].to_list() == ["p3", "p4"]
     assert set(case.read("observations")["post_id"]) == set(case.read("event_posts")["post_id"]) == {"p3", "p4"}
@@ -182,7 +182,8 @@ def test_an_author_is_erased_from_every_table_and_the_archive_and_stays_out(case
     assert case.upsert("posts", again.with_columns(first_seen_at=pl.lit(FOREVER))) == 0
     told = case.read("erasures").select("erased_kind", "erased_id", "note").rows()
     assert told == [("author", him, "letter of 9 March")] + [
-        (kind, name, "letter of 9 March") for kind, name in (("fetch", "alone"), ("fetch", "shared"), ("post", "p1"), ("post", "p2"))
+        (kind, name, "letter of 9 March")
+        for kind, name in (("fetch", "alone"), ("fetch", "shared"), ("post", "p1"), ("post", "p2"), ("post", "p9"))
     ]
     vacuum(case, 0)
     left = b"".join(pl.read_parquet(path).write_json().encode() for path in (tmp_path / "tables").rglob("*.parquet"))

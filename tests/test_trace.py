@@ -14,6 +14,7 @@ import pytest
 from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
+from warehouse.records import archived
 from warehouse.schema import COLUMNS, TABLES
 from warehouse.store import Warehouse
 from warehouse.trace import Node, TraceProblem, trace
@@ -369,3 +370,32 @@ def test_an_unknown_id_is_one_clear_line(warehouse: Warehouse, tmp_path: Path) -
         with pytest.raises(TraceProblem, match="nobody: no warning, event, post or fetch") as problem:
             trace(place, "nobody")
         assert "\n" not in str(problem.value)
+
+
+def test_of_every_bit_of_a_record_none_turns_unseen_but_those_that_fill_its_last_byte(warehouse: Warehouse) -> None:
+    """The gzip header, too, which no checksum covers; before the checksum up to seven bits fill a byte and say nothing."""
+    file, fetch = warehouse.root / "warc" / "feed.warc.gz", warehouse.read("fetches").filter(fetch_id="f0").to_dicts()[0]
+    whole = file.read_bytes()
+    length, unseen = len(archived(warehouse.root, fetch).member), list[int]()
+    for n in [*range(20), *range(20, length, 7), *range(length - 12, length)]:
+        for bit in range(8):
+            flipped = bytearray(whole)
+            flipped[n] ^= 1 << bit
+            file.write_bytes(flipped)
+            unseen += [n] if archived(warehouse.root, fetch).state != "tampered" else []
+    assert set(unseen) <= {length - 9}
+    file.write_bytes(whole[:9] + b"\x00" + whole[10:])
+    assert "gzip header" in trace(warehouse, "f0").records[0].detail
+
+
+def test_of_a_warning_whose_posts_are_past_retention_nothing_is_archived(warehouse: Warehouse, capsys: pytest.CaptureFixture[str]) -> None:
+    """Warnings are kept for years, what they stand on for half a one: docs/lineage.md has the words."""
+    from flows.terminal import print_verdict_on_bytes
+
+    for table in ("event_posts", "posts", "observations", "fetches"):
+        warehouse.rewrite(table, pl.lit(True), lambda rows: rows.clear())
+    assert not print_verdict_on_bytes(trace(warehouse, "w1"))
+    said = capsys.readouterr().out
+    assert said == "nothing archived: warning w1 stands on 0 records: none\n"
+    told = (Path(__file__).parent.parent / "docs" / "lineage.md").read_text(encoding="utf-8")
+    assert "`nothing archived: warning … stands on 0 records: none`" in told

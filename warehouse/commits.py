@@ -16,6 +16,7 @@ from warehouse.evolution import TableProblem, declared, described, needs_widenin
 from warehouse.files import active, discard, removed, written
 from warehouse.schema import TABLES, empty
 from warehouse.storage import Storage
+from warehouse.torn import MEND, PANIC, TORN, broken, first_line, refuse_empty_log, settle, unreadable
 
 COMPATIBLE = pl.CompatLevel.oldest()  # readable by every engine: no string views (design/STACK.md §3)
 ZSTD = WriterProperties(compression="ZSTD")
@@ -44,14 +45,36 @@ class Tables:
         self.storage = storage
 
     def opened(self, table: str) -> DeltaTable | None:
-        """The table's newest version, pinned; None before the first write, or after a writer killed at it left a bare folder."""
-        uri = self.storage.table(TABLES[table].name)
-        if not DeltaTable.is_deltatable(uri, self.storage.options):
+        """The table's newest version, pinned; None before the first write, or after a writer killed at it left a bare folder.
+
+        TableProblem where its log cannot be read.
+        """
+        if not self.exists(table):
             return None
-        return DeltaTable(uri, storage_options=self.storage.options)
+        try:
+            pinned = DeltaTable(self.storage.table(table), storage_options=self.storage.options)
+        except DeltaError as problem:
+            raise TableProblem(
+                f"{table}: the log of {self.storage.table(table)} cannot be read: {first_line(problem)}; {TORN}"
+            ) from problem
+        refuse_empty_log(self.storage, table, pinned.version())
+        return pinned
 
     def exists(self, table: str) -> bool:
-        return DeltaTable.is_deltatable(self.storage.table(TABLES[table].name), self.storage.options)
+        if table not in TABLES:
+            raise TableProblem(f"{table}: no such table; known: {', '.join(TABLES)}")
+        return DeltaTable.is_deltatable(self.storage.table(table), self.storage.options)
+
+    def torn(self) -> str:
+        """The first table with a file that is not what its log says, as a sentence; "" if all seem whole. For after a panic: it takes
+        a look at every file."""
+        for table in TABLES:
+            try:
+                if found := broken(self.opened(table)):
+                    return f"{table}: cannot be read: {found}; {MEND}"
+            except TableProblem as problem:
+                return str(problem)
+        return ""
 
     def stored(self, table: str, pinned: DeltaTable) -> pl.LazyFrame:
         """Every row of the pinned version in the declared columns, corrected ones and all."""
@@ -59,20 +82,25 @@ class Tables:
 
     def commit(self, table: str, change: Callable[[DeltaTable | None], Change]) -> int:
         """Read a version, work the change out of it, commit on that version or start over. TableProblem if nothing could be written."""
+        pinned: DeltaTable | None = None
         with self.storage.turn(table):
             for turn in range(TRIES):
                 try:
                     pinned = self.opened(table)
+                    before = pinned.version() if pinned else -1
                     meant = change(pinned)
                     if meant.is_nothing:
                         return meant.count
                     self._write(table, self._ready(table, pinned, meant.rows), meant)
-                    return meant.count
                 except CommitFailedError:
                     time.sleep(random.uniform(0, min(LONGEST_WAIT_S, 0.02 * 2**turn)))
-                except (DeltaError, OSError, pl.exceptions.ComputeError) as problem:
-                    reason = str(problem).splitlines()[0]
-                    raise TableProblem(f"{table}: nothing was written to {self.storage.table(table)}: {reason}") from problem
+                except (DeltaError, OSError, pl.exceptions.ComputeError, PANIC) as problem:
+                    if not isinstance(problem, DeltaError | OSError) and broken(pinned):  # a full disk is a ComputeError, too
+                        raise unreadable(table, pinned, problem) from problem
+                    raise TableProblem(f"{table}: nothing was written to {self.storage.table(table)}: {first_line(problem)}") from problem
+                else:
+                    settle(self.storage, table, before)
+                    return meant.count
         raise TableProblem(f"{table}: nothing was written to {self.storage.table(table)}: {TRIES} times another writer was first; again")
 
     def _write(self, table: str, pinned: DeltaTable, meant: Change) -> None:

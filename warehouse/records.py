@@ -13,6 +13,8 @@ from typing import Any, BinaryIO
 from warehouse.tombstone import is_tombstone
 
 BLOCK = 1 << 16
+# How zlib on Unix begins a member for crawlers.archive: no flags, no time, most compression. No checksum covers these ten bytes.
+HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03"
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class Archived:
     """`state`: key of vocabulary.ARCHIVE_STATES. `member`: the whole record as it lies in the file, empty if there is no whole one.
 
     `fault` of a tampered one: `unreadable`, `body` (not the sha256 of the row), `frame` (HTTP headers not as the record's own digest has
-    them) or `place` (another address or time than the row's).
+    them), `place` (another address or time than the row's) or `header` (the gzip member does not begin as the archive writes it).
     """
 
     state: str
@@ -79,4 +81,6 @@ def _fault(member: bytes, fetch: dict[str, Any]) -> tuple[str | None, str]:
         return record_id, "frame"
     if (headers.get_header("WARC-Target-URI"), headers.get_header("WARC-Date")) != (fetch["url"], at):
         return record_id, "place"
+    if not member.startswith(HEADER):
+        return record_id, "header"
     return record_id, ""

@@ -66,7 +66,7 @@ def _ids() -> list[Column]:
         Column("delivery_id", TEXT, "hash of list, channel and part"),
         Column("row_id", TEXT, "key of the row that was set aside, or its position in the file"),
         Column("action_id", TEXT, "hash of the row set aside and of what was done with it, when"),
-        Column("erased_id", TEXT, "post_id or author_hash that was erased and is let in no more, or fetch_id whose answer was"),
+        Column("erased_id", TEXT, "post_id, author_hash or sha256 of an address, let in no more, or fetch_id whose answer was erased"),
         Column("run_id", TEXT, "the run that wrote the row: flow and as_of"),
     ]
 

@@ -21,9 +21,11 @@ from warehouse.commits import Change, Tables
 from warehouse.evolution import SUPERSEDED, TableProblem, declared
 from warehouse.files import active
 from warehouse.fitting import fit
+from warehouse.kept_out import KNOWN_BY, erased
 from warehouse.keys import WORTH_IT, KeyIndex
 from warehouse.schema import TABLES, empty
 from warehouse.storage import Storage
+from warehouse.torn import UNREADABLE, unreadable
 from warehouse.versions import succession
 
 __all__ = ["TableProblem", "Warehouse", "days_before"]
@@ -44,7 +46,12 @@ class Warehouse(Tables):
 
     def scan(self, table: str, as_of: datetime | None = None, since: datetime | None = None) -> pl.LazyFrame:
         """Rows with our clock in [since, as_of], both ends optional, as known at as_of; an empty frame before the first write."""
-        pinned = self.opened(table)
+        return self._within(table, self.opened(table), as_of, since)
+
+    def _within(self, table: str, pinned: DeltaTable | None, as_of: datetime | None, since: datetime | None) -> pl.LazyFrame:
+        for name, moment in (("as_of", as_of), ("since", since)):
+            if moment is not None and moment.tzinfo is None:
+                raise TableProblem(f"{table}: {name} {moment.isoformat()} needs an offset, e.g. {moment.isoformat()}+08:00")
         if pinned is None:
             return empty(table).lazy()
         frame = self.stored(table, pinned)
@@ -59,8 +66,12 @@ class Warehouse(Tables):
         return frame
 
     def read(self, table: str, as_of: datetime | None = None, since: datetime | None = None) -> pl.DataFrame:
-        """As `scan`, collected and in key order, so that equal tables are equal frames."""
-        return self.scan(table, as_of, since).collect().sort(TABLES[table].key)
+        """As `scan`, collected and in key order, so that equal tables are equal frames. TableProblem names a file that is torn."""
+        pinned = self.opened(table)
+        try:
+            return self._within(table, pinned, as_of, since).collect().sort(TABLES[table].key)
+        except UNREADABLE as problem:
+            raise unreadable(table, pinned, problem) from problem
 
     def day(self, table: str, day: str) -> pl.LazyFrame:
         """Rows of one Shanghai day as known today: that day's files alone are opened, however many others the table has."""
@@ -170,16 +181,15 @@ class Warehouse(Tables):
             return []
         return KeyIndex(self.storage.cache / table, key, self.storage.options).days(files, rows) or ["-"]
 
+    def erased(self, rows: pl.DataFrame) -> pl.Series:
+        """Which of the rows, of whatever table, are of a post, an author or an address that people had erased."""
+        if not {"row", *KNOWN_BY.values()} & set(rows.columns) or not self.exists("erasures"):
+            return pl.Series("is_erased", [False]).new_from_index(0, rows.height)
+        return erased(rows, self.scan("erasures").select("erased_kind", "erased_id").collect())
+
     def _without_erased(self, table: str, rows: pl.DataFrame) -> pl.DataFrame:
         """What people had erased does not come back with the next crawl."""
-        if table == "erasures" or not {"post_id", "author_hash"} & set(rows.columns) or not self.exists("erasures"):
-            return rows
-        gone = self.scan("erasures").select("erased_kind", "erased_id").collect()
-        for kind, column in (("post", "post_id"), ("author", "author_hash")):
-            if column in rows.columns:
-                ids = gone.filter(pl.col("erased_kind") == kind)["erased_id"]
-                rows = rows.filter(~pl.col(column).is_in(ids.to_list()).fill_null(False))
-        return rows
+        return rows if table == "erasures" else rows.filter(~self.erased(rows))
 
 
 def _never() -> pl.Expr:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -14,8 +16,10 @@ from warehouse.commits import ZSTD
 from warehouse.evolution import TableProblem
 from warehouse.schema import TABLES
 from warehouse.store import Warehouse, shanghai_day
+from warehouse.torn import broken, first_line, settle
 
 GRACE_HOURS = 24  # a reader may work on files of a version that is no longer the newest for so long
+BUSY = "a writer was at it; the rest next time"
 DAYS_A_COMMIT = 31  # a compaction that loses a race loses a month's work at most
 
 
@@ -49,7 +53,19 @@ def compact(warehouse: Warehouse, before: datetime, dry_run: bool = False) -> li
 
     Readers keep the version they have; a writer that commits in between is repeated by itself, or this one waits for its next turn.
     """
-    return [done for table in TABLES if (done := _compact(warehouse, table, shanghai_day(before), dry_run)) is not None]
+    today = shanghai_day(before)
+    tried = (_tried(table, partial(_compact, warehouse, table, today, dry_run)) for table in TABLES)
+    return [done for done in tried if done is not None]
+
+
+def _tried(table: str, act: Callable[[], Tidied | None]) -> Tidied | None:
+    """A table's upkeep that did not come about is a line of its own, not the end of the others': it is tried again the next time."""
+    try:
+        return act()
+    except CommitFailedError:
+        return Tidied(table, 0, BUSY)
+    except (DeltaError, OSError, TableProblem) as problem:
+        return Tidied(table, 0, f"{first_line(problem)}; again next time")
 
 
 def _compact(warehouse: Warehouse, table: str, today: str, dry_run: bool) -> Tidied | None:
@@ -64,7 +80,7 @@ def _compact(warehouse: Warehouse, table: str, today: str, dry_run: bool) -> Tid
         return None
     if dry_run:
         return Tidied(table, len(days))
-    done, note = 0, ""
+    done, note, before = 0, "", pinned.version()
     for first in range(0, len(days), DAYS_A_COMMIT):
         part = days[first : first + DAYS_A_COMMIT]
         try:
@@ -73,9 +89,12 @@ def _compact(warehouse: Warehouse, table: str, today: str, dry_run: bool) -> Tid
                     pinned.optimize.compact(partition_filters=[("day_on", "in", part)], writer_properties=ZSTD)
             done += len(part)
         except CommitFailedError:
-            note = "a writer was at it; the rest next time"
+            note = BUSY
+        except (DeltaError, OSError) as problem:
+            note = f"{broken(pinned) or first_line(problem)}; the rest next time"
     if done and (pinned := warehouse.opened(table)) is not None:
         pinned.create_checkpoint()
+    settle(warehouse.storage, table, before)
     return Tidied(table, done, note)
 
 
@@ -94,7 +113,10 @@ def _vacuum(warehouse: Warehouse, table: str, hours: int, dry_run: bool) -> int:
         if (pinned := warehouse.opened(table)) is None:
             return 0
         try:
-            return len(pinned.vacuum(retention_hours=hours, dry_run=dry_run, enforce_retention_duration=False, full=True))
+            before = pinned.version()
+            gone = pinned.vacuum(retention_hours=hours, dry_run=dry_run, enforce_retention_duration=False, full=True)
+            settle(warehouse.storage, table, before)
+            return len(gone)
         except (DeltaError, OSError) as problem:
             raise TableProblem(f"{table}: not vacuumed: {str(problem).splitlines()[0]}") from problem
 
@@ -107,7 +129,8 @@ def drop_old(warehouse: Warehouse, archive: Path, at: datetime, keep: dict[str, 
 def retain(warehouse: Warehouse, at: datetime, keep: dict[str, int | None], dry_run: bool = False) -> list[Tidied]:
     """Drop the days that are over: a table's `keep_days`, or what `keep` says instead. By whole partitions, so no row is read."""
     kept = {table: keep.get(table, TABLES[table].keep_days) for table in TABLES}
-    return [done for table, days in kept.items() if days is not None and (done := _retain(warehouse, table, at, days, dry_run)) is not None]
+    tried = [_tried(table, partial(_retain, warehouse, table, at, days, dry_run)) for table, days in kept.items() if days is not None]
+    return [done for done in tried if done is not None]
 
 
 def _retain(warehouse: Warehouse, table: str, at: datetime, days: int, dry_run: bool) -> Tidied | None:
@@ -118,7 +141,9 @@ def _retain(warehouse: Warehouse, table: str, at: datetime, days: int, dry_run: 
         if pinned is None or not over.height:
             return None
         if not dry_run:
+            before = pinned.version()
             pinned.delete(f"day_on < '{first}'")
+            settle(warehouse.storage, table, before)
     return Tidied(table, int(over["num_records"].sum()), f"before {first}")
 
 

@@ -23,7 +23,7 @@ SHA256, PLACE = re.compile(r"[0-9a-f]{64}"), re.compile(r"(?P<file>.+)[@:](?P<of
 WELL = ("intact", "none", "erased")  # states of a record nobody need worry about
 FAULTS = {
     "unreadable": "no readable record", "body": "body differs from its sha256", "frame": "headers differ from their digest",
-    "place": "record of another address or time",
+    "place": "record of another address or time", "header": "gzip header is not the archive's",
 }  # fmt: skip
 Row = dict[str, Any]
 

@@ -89,7 +89,7 @@ QUARANTINE_ACTIONS = {"released": "已放行", "dropped": "已弃用"}
 
 ARCHIVE_STATES = {"intact": "完好", "tampered": "已被改动", "missing": "缺失", "none": "未存档", "erased": "已按要求删除"}
 
-ERASED_KINDS = {"post": "帖文", "author": "作者全部帖文", "fetch": "原始答复"}
+ERASED_KINDS = {"post": "帖文", "author": "作者全部帖文", "url": "网址", "fetch": "原始答复"}
 
 OUTCOMES = {"yes": "已升级", "no": "未升级", "void": "无法判定"}
 
