@@ -26,9 +26,12 @@ from warehouse.clock import Clock
 from warehouse.watchlist import load_watchlist
 
 
-def main(job: Path) -> None:
-    """Crawl, then compare what was scraped with what was landed."""
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+def main(job: Path, parent: int) -> None:
+    """Crawl, then compare what was scraped with what was landed.
+
+    `parent`: the process that waits for it, told and not asked for: one killed while this one was starting would not be found out.
+    """
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     said = json.loads(job.read_text(encoding="utf-8"))
     conf, landing = Path(said["conf"]), Path(said["landing"])
     clock = Clock(datetime.fromisoformat(said["start"]), said["speed"])
@@ -81,4 +84,4 @@ def _close(crawler: Any, job: Job, landing: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), int(sys.argv[2]))

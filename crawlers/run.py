@@ -94,8 +94,8 @@ def _child(job: Path, log: Path, timeout_s: float) -> tuple[int | None, str | No
     """Start the child in its own process group and wait. (exit code or None if it was ended by us, what happened or None)"""
     with log.open("ab") as out:
         child = subprocess.Popen(
-            [sys.executable, "-m", "crawlers.child", str(job)], stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-            start_new_session=True,
+            [sys.executable, "-m", "crawlers.child", str(job), str(os.getpid())], stdout=out, stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
         try:
             code = child.wait(timeout_s)

@@ -126,9 +126,6 @@ def _freshness(table: str, good: pl.DataFrame, as_of: datetime) -> list[Finding]
     newest = good["published_at"].max() if limits and good.height else None
     if not isinstance(newest, datetime):
         return []
-    crawled_n = good.filter(~pl.col("source").str.starts_with("import:")).height
-    if crawled_n < limits["stop_at_least"]:  # a file, or a pulse of one slow board, is as old as it is
-        limits = {how: limit for how, limit in limits.items() if not how.startswith("stop_")}
     return [_graded(table, "freshness_h", (as_of - newest).total_seconds() / 3600, limits, _whole)]
 
 

@@ -174,7 +174,7 @@ def desk(
 def trace(
     id: Annotated[str, typer.Argument(help="id of a warning, event, post or fetch; sha256 of raw bytes, or FILE@OFFSET of their record")],
     conf: Conf = DRILL,
-    verify: Annotated[bool, typer.Option("--verify", help="say of the raw bytes alone: intact or tampered; exit code 1 if not")] = False,
+    verify: Annotated[bool, typer.Option("--verify", help="say of the raw bytes alone how they are; exit code 1 unless intact")] = False,
 ) -> None:
     """Walk an id home to the raw bytes, and forward to every warning."""
     from flows.terminal import print_trace, print_verdict_on_bytes

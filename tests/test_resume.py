@@ -184,6 +184,14 @@ def test_a_killed_parent_takes_its_child_along_and_the_next_crawl_goes_on(
     whole(tmp_path / "landing", asked)
 
 
+def test_a_child_whose_parent_died_while_it_started_ends(tmp_path: Path) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    os.mkfifo(tmp_path / "job.json")  # nobody writes it: one that went on would wait for ever
+    orphan = [sys.executable, "-m", "crawlers.child", str(tmp_path / "job.json"), str(gone.pid)]
+    assert subprocess.run(orphan, cwd=PROJECT, timeout=60, check=False).returncode == -signal.SIGTERM
+
+
 @pytest.mark.slow
 def test_a_killed_run_is_landed_by_the_next_one(site: tuple[str, Counter[str]], conf: Path, tmp_path: Path) -> None:
     """The flow's process group dies in mid-crawl; the next `crawl` and `land` bring every page, once, and ask for few again."""

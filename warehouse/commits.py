@@ -49,7 +49,7 @@ class Tables:
 
         TableProblem where its log cannot be read.
         """
-        if not self.exists(table):
+        if not self._is_there(table):
             return None
         try:
             pinned = DeltaTable(self.storage.table(table), storage_options=self.storage.options)
@@ -61,6 +61,9 @@ class Tables:
         return pinned
 
     def exists(self, table: str) -> bool:
+        return self._is_there(table)
+
+    def _is_there(self, table: str) -> bool:
         if table not in TABLES:
             raise TableProblem(f"{table}: no such table; known: {', '.join(TABLES)}")
         return DeltaTable.is_deltatable(self.storage.table(table), self.storage.options)
