@@ -255,9 +255,20 @@ def _compare(table: str, found: pl.DataFrame, expected: pl.DataFrame, tally: Tal
         assert_frame_equal(found, expected, check_exact=False, rel_tol=0, abs_tol=TOLERANCE)
     except AssertionError as difference:
         tally.different += 1
-        tally.said.append(f"{table}, {found.height} rows against {expected.height}: {' '.join(str(difference).split())[:300]}")
+        told = _how_far(found, expected) or " ".join(str(difference).split())[:300]
+        tally.said.append(f"{table}, {found.height} rows against {expected.height}: {told}")
     else:
         tally.inexact += 1
+
+
+def _how_far(found: pl.DataFrame, expected: pl.DataFrame) -> str:
+    """Of two frames with the same rows: figures that differ, in how many rows and by how much at most."""
+    if found.height != expected.height:
+        return ""
+    floats = [name for name, dtype in expected.schema.items() if dtype == pl.Float64]
+    apart = {name: (found[name] - expected[name]).abs() for name in floats}
+    far = {name: gap.filter(gap > TOLERANCE) for name, gap in apart.items()}
+    return ", ".join(f"{name} in {len(gaps)} rows by up to {float(gaps.to_numpy().max()):.4f}" for name, gaps in far.items() if len(gaps))
 
 
 def _frames(root: Path) -> dict[str, pl.DataFrame]:
