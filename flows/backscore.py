@@ -31,7 +31,7 @@ from models.classifier.score import SHIPPED, Classifier, version
 from warehouse import lock
 from warehouse.settings import ConfigProblem, Settings
 from warehouse.store import TableProblem, Warehouse
-from warehouse.torn import UNREADABLE
+from warehouse.torn import UNREADABLE, first_line
 
 PORTION = 2_000  # posts a task: quiet days share one, since a task costs as much as reading a hundred posts; a larger day is its own
 SLICE = 10_000  # posts held as token ids at a time: a vendor's export of years is one day of our clock
@@ -169,7 +169,7 @@ def collected(rows: pl.LazyFrame) -> pl.DataFrame:
     try:
         return rows.collect()
     except (*UNREADABLE, OSError) as problem:
-        raise TableProblem(f"a file of posts, mentions or scores cannot be read: {str(problem).splitlines()[0]}") from problem
+        raise TableProblem(f"a file of posts, mentions or scores cannot be read: {first_line(problem)}") from problem
 
 
 def unread_portions(work: Work, within: Days) -> list[Days]:

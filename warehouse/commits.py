@@ -16,7 +16,7 @@ from warehouse.evolution import TableProblem, declared, described, needs_widenin
 from warehouse.files import active, discard, removed, written
 from warehouse.schema import TABLES, empty
 from warehouse.storage import Storage
-from warehouse.torn import MEND, PANIC, TORN, broken, first_line, refuse_empty_log, settle, unreadable
+from warehouse.torn import PANIC, TORN, broken, cut_short, first_line, refuse_empty_log, settle, unreadable
 
 COMPATIBLE = pl.CompatLevel.oldest()  # readable by every engine: no string views (design/STACK.md §3)
 ZSTD = WriterProperties(compression="ZSTD")
@@ -74,7 +74,7 @@ class Tables:
         for table in TABLES:
             try:
                 if found := broken(self.opened(table)):
-                    return f"{table}: cannot be read: {found}; {MEND}"
+                    return cut_short(table, found)
             except TableProblem as problem:
                 return str(problem)
         return ""

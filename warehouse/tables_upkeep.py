@@ -118,7 +118,7 @@ def _vacuum(warehouse: Warehouse, table: str, hours: int, dry_run: bool) -> int:
             settle(warehouse.storage, table, before)
             return len(gone)
         except (DeltaError, OSError) as problem:
-            raise TableProblem(f"{table}: not vacuumed: {str(problem).splitlines()[0]}") from problem
+            raise TableProblem(f"{table}: not vacuumed: {first_line(problem)}") from problem
 
 
 def drop_old(warehouse: Warehouse, archive: Path, at: datetime, keep: dict[str, int | None], dry_run: bool = False) -> list[Tidied]:

@@ -40,10 +40,15 @@ def broken(pinned: DeltaTable | None) -> str:
     return ""
 
 
+def cut_short(table: str, found: str) -> str:
+    """What `broken` found, as a sentence."""
+    return f"{table}: cannot be read: {found}; {MEND}"
+
+
 def unreadable(table: str, pinned: DeltaTable | None, problem: BaseException) -> TableProblem:
     """What reading a version came to, as a sentence that names the file if it can be known."""
     found = broken(pinned)
-    return TableProblem(f"{table}: cannot be read: {f'{found}; {MEND}' if found else first_line(problem)}")
+    return TableProblem(cut_short(table, found) if found else f"{table}: cannot be read: {first_line(problem)}")
 
 
 def refuse_empty_log(storage: Storage, table: str, version: int) -> None:
