@@ -60,9 +60,9 @@ def publish(
     return _write_day(out, as_of, "list.html", said, rows, events)
 
 
-def publish_no_list(reason: str, settings: Settings, out: Path, as_of: datetime) -> Published:
-    """A stage stopped: today's page says so and why; yesterday's list stays yesterday's."""
-    return _write_day(out, as_of, "no_list.html", {**header(settings, as_of, "no_list"), "why": reason}, [], {})
+def publish_no_list(why: str, settings: Settings, out: Path, as_of: datetime, details: str = "") -> Published:
+    """A stage stopped: today's page says so and why; yesterday's list stays yesterday's. `details`: a line for the engineer."""
+    return _write_day(out, as_of, "no_list.html", {**header(settings, as_of, "no_list"), "why": why, "details": details}, [], {})
 
 
 def header(settings: Settings, as_of: datetime, state: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from functools import wraps
 from flows.road import Road
 from warehouse.settings import Settings
 from warehouse.torn import PANIC, UNREADABLE
+from warehouse.vocabulary import STAGES, STOPPED
 
 # They decide old forecasts, explain and watch the models, and keep the record; what breaks in them is shown and costs nobody the list.
 MONITORS = ("resolve", "explain", "watch", "outlook", "record", "shoot")
@@ -18,12 +19,13 @@ MONITORS = ("resolve", "explain", "watch", "outlook", "record", "shoot")
 
 @dataclass(frozen=True)
 class Step:
-    """What a stage did. `stopped` says why it did not."""
+    """What a stage did. `stopped` says why it did not; `is_for_pr`: in words that PR reads, as the gate's are."""
 
     stage: str
     rows: int
     seconds: float
     stopped: str = ""
+    is_for_pr: bool = False
 
     @property
     def ends_the_road(self) -> bool:
@@ -46,16 +48,18 @@ def foreseen() -> tuple[type[Exception], ...]:
 def timed(stage: Callable[[Road], int]) -> Callable[[Road], Step]:
     """The stage as a Step. A problem that it foresees is its own sentence; a bug is named, and its traceback kept in a file."""
 
+    from expectations.gate import StageStop
+
     @wraps(stage)
     def run(road: Road) -> Step:
-        started = time.perf_counter()
+        started, is_for_pr = time.perf_counter(), False
         try:
             rows, stopped = stage(road), ""
         except foreseen() as problem:
-            rows, stopped = 0, str(problem)
+            rows, stopped, is_for_pr = 0, str(problem), isinstance(problem, StageStop)
         except (Exception, PANIC) as problem:  # the list must say that there is none, whatever broke
             rows, stopped = 0, torn(road.settings, problem) or bug(road.settings, f"{road.run_id}-{stage.__name__}", problem)
-        return Step(stage.__name__, rows, time.perf_counter() - started, stopped)
+        return Step(stage.__name__, rows, time.perf_counter() - started, stopped, is_for_pr)
 
     return run
 
@@ -79,4 +83,7 @@ def tell_why(road: Road, step: Step) -> None:
     """今日无榜单,因为…: the day's page says so instead of showing an older list."""
     from briefing.publish import publish_no_list
 
-    publish_no_list(f"{step.stage}: {step.stopped}", road.settings, road.published, road.as_of)
+    why, details = STOPPED.format(STAGES[step.stage]), f"{step.stage}: {step.stopped}"
+    if step.is_for_pr:
+        why, details = f"{STAGES[step.stage]}：{step.stopped}", ""
+    publish_no_list(why, road.settings, road.published, road.as_of, details)

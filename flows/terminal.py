@@ -21,15 +21,12 @@ from flows.steps import Step
 from warehouse.clock import SHANGHAI, parse_instant
 from warehouse.settings import Settings
 from warehouse.store import Warehouse
-from warehouse.vocabulary import ARCHIVE_STATES, COVERAGE_REASONS, COVERAGE_STATUSES, DRIFT_FEATURES, DRIFT_STATUSES
+from warehouse.vocabulary import ARCHIVE_STATES, COVERAGE_REASONS, COVERAGE_STATUSES, DRIFT_FEATURES, DRIFT_STATUSES, STAGES
 
-STAGES = {
-    "crawl": ("采集", "items read"), "land": ("校验入库", "new posts"), "look_back": ("回看", "sources known"),
-    "resolve": ("判定预测", "outcomes"), "mention": ("识别医院", "new mentions"),
-    "score": ("阅读", "posts read"), "group": ("归并事件", "events"), "forecast": ("预测", "forecasts"), "rank": ("分级", "warnings"),
-    "explain": ("解释", "words"), "watch": ("模型监测", "figures"), "outlook": ("未来一周", "areas"), "publish": ("发布", "files"),
-    "record": ("战绩", "warnings"),
-    "shoot": ("截图取证", "pictures"),
+UNITS = {
+    "crawl": "items read", "land": "new posts", "look_back": "sources known", "resolve": "outcomes", "mention": "new mentions",
+    "score": "posts read", "group": "events", "forecast": "forecasts", "rank": "warnings", "explain": "words", "watch": "figures",
+    "outlook": "areas", "publish": "files", "record": "warnings", "shoot": "pictures",
 }  # fmt: skip
 console = Console()
 
@@ -41,10 +38,8 @@ def print_steps(steps: list[Step], settings: Settings, conf: Path, makes_list: b
     for heading, justify in (("stage", "left"), ("", "left"), ("rows", "right"), ("", "left"), ("seconds", "right")):
         table.add_column(heading, justify=justify)  # type: ignore[arg-type]
     for step in steps:
-        chinese, unit = STAGES[step.stage]
-        table.add_row(
-            step.stage, chinese, "stopped" if step.stopped else str(step.rows), "" if step.stopped else unit, f"{step.seconds:.1f}"
-        )
+        did, unit = ("stopped", "") if step.stopped else (str(step.rows), UNITS[step.stage])
+        table.add_row(step.stage, STAGES[step.stage], did, unit, f"{step.seconds:.1f}")
     console.print(table)
     for step in steps:
         if step.stopped and not step.ends_the_road:

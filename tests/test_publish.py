@@ -291,6 +291,16 @@ def test_strangers_text_stays_text(out: Path) -> None:
 def test_a_stopping_reason_is_text_too(out: Path) -> None:
     publish_no_list(HOSTILE, settings(out.parent), out, NOW)
     assert HOSTILE in Reader(page(out)).words
+    publish_no_list("", settings(out.parent), out, NOW, HOSTILE)
+    assert HOSTILE in Reader(page(out)).words
+
+
+def test_the_engineers_line_stands_below_what_pr_reads_and_not_on_the_days(out: Path) -> None:
+    publish_no_list("系统停下了", settings(out.parent), out, NOW, "posts: cannot be read")
+    assert words(out).index("系统停下了") < words(out).index("posts: cannot be read")
+    assert "cannot be read" not in words(out, "days.html")
+    assert (twin(out)["why"], twin(out)["details"]) == ("系统停下了", "posts: cannot be read")
+    assert rows(out)[0]["说明"] == "系统停下了"
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,25 @@ CATEGORIES = {
     "other": "其他",
 }
 
+STAGES = {
+    "crawl": "采集",
+    "land": "校验入库",
+    "look_back": "回看",
+    "resolve": "判定预测",
+    "mention": "识别医院",
+    "score": "阅读",
+    "group": "归并事件",
+    "forecast": "预测",
+    "rank": "分级",
+    "explain": "解释",
+    "watch": "模型监测",
+    "outlook": "未来一周",
+    "publish": "发布",
+    "record": "战绩",
+    "shoot": "截图取证",
+}
+STOPPED = "系统在“{}”这一步停下了，需要数据工程师处理。请把下面这行原样转给他："
+
 LABEL_HEADS = {"relevant": "相关", "sentiment": "情感", "category": "类别"}  # what people are asked about a text
 RELEVANCE = {"relevant": "是", "irrelevant": "否"}
 CATEGORY_MEANINGS = {
