@@ -1,8 +1,7 @@
 """`guanchao bench day`: what a day costs against its size, from land to rank: seconds and peak memory, a child process a size.
 
 The posts are the drill's scenario (constructed, 岚湖市 does not exist), crawled once over loopback and varied: each copy has its own ids,
-authors, times and words of its own. Scoring is the champion's own, in f32 as on the road; the largest size is given its scores, each copy
-those of the post it was made from, for scoring a million posts takes the better part of an hour and grows with their number alone.
+authors, times and words of its own. Every stage is the road's own, scoring in f32 as well: a million posts take most of an hour.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +27,7 @@ import polars as pl
 from warehouse.settings import PROJECT, load_settings
 
 DRILL = PROJECT / "conf" / "drill"
-SIZES, FULL_SIZES, GIVEN_SIZE = (1_000, 10_000), (1_000, 10_000, 100_000), 1_000_000
-COPY = re.compile(r"-\d+$")  # what a copy's ids have after those of the scenario
+SIZES, FULL_SIZES = (1_000, 10_000), (1_000, 10_000, 100_000, 1_000_000)
 COMMON_N = 200  # characters of the scenario that stay as they are: the words every complaint has
 HAN = re.compile("[\u4e00-\u9fff]")
 
@@ -60,24 +59,7 @@ def _copy(items: pl.DataFrame, k: int, tell: Callable[[str | None], str | None])
     return items.with_columns(*own, *told.values(), published_at=pl.col("published_at") - pl.duration(minutes=k % 60))
 
 
-def given(own: pl.DataFrame, road: Any) -> int:
-    """In place of the stage `score`, where `own` has the scores of the scenario's own posts: a copy's are those of its original."""
-    concerned = road.known("posts").join(road.known("mentions").select("post_id").unique(), on="post_id", how="semi")
-    original = pl.col("post_id").str.replace(COPY.pattern, "")
-    scores = concerned.select("post_id", "first_seen_at", original=original).join(own, on="original")
-    written: int = road.warehouse.add("scores", scores.drop("original"))
-    return written
-
-
-def scores_of(items: pl.DataFrame) -> pl.DataFrame:
-    """What the champion reads in the scenario's own posts: `original` (their id) and the columns of `scores`, without the clock."""
-    from models.classifier.score import Classifier
-
-    scores = Classifier.load().score(items.unique("post_id", keep="first", maintain_order=True))
-    return scores.drop("first_seen_at").rename({"post_id": "original"})
-
-
-def one_day(landing: Path, root: Path, n: int, are_given: bool = False) -> dict[str, Any]:
+def one_day(landing: Path, root: Path, n: int) -> dict[str, Any]:
     """land → rank of n posts into an empty warehouse, in this process."""
     from crawlers.landing import read_landing
     from expectations.land import land
@@ -87,7 +69,6 @@ def one_day(landing: Path, root: Path, n: int, are_given: bool = False) -> dict[
     settings = load_settings(DRILL, root=root)
     road = Road(settings, when(None, settings.as_of))
     items, fetches = read_landing(landing)
-    score = partial(given, scores_of(items)) if are_given else reading.score
     items = varied(items, road.watchlist.names, n)
     spent: dict[str, float] = {}
     rows: dict[str, int] = {}
@@ -97,7 +78,7 @@ def one_day(landing: Path, root: Path, n: int, are_given: bool = False) -> dict[
     spent["land"], cpu["land"], rows["land"] = time.perf_counter() - began, time.process_time() - worked, landed.posts_new
     stages = {
         "mention": reading.mention,
-        "given" if are_given else "score": score,
+        "score": reading.score,
         "group": reading.group,
         "forecast": reading.forecast,
         "rank": listing.rank,
@@ -116,14 +97,11 @@ def one_day(landing: Path, root: Path, n: int, are_given: bool = False) -> dict[
     }  # fmt: skip
 
 
-def bench(full: bool, sizes: tuple[int, ...] = (), given_size: int = 0) -> dict[str, dict[str, Any]]:
-    """Figures, a size each; one run of each, for the largest take minutes. `given_size`: posts of the day whose scores are given."""
-    given_size = given_size or (GIVEN_SIZE if full else 0)
+def bench(full: bool, sizes: tuple[int, ...] = ()) -> dict[str, dict[str, Any]]:
+    """Figures, a size each; one run of each, for the largest takes most of an hour."""
     with tempfile.TemporaryDirectory(prefix="guanchao-day-") as scratch:
         landing = _crawled(Path(scratch))
         days = [_child(landing, Path(scratch) / f"root-{n}", n) for n in sizes or (FULL_SIZES if full else SIZES)]
-        if given_size:
-            days.append(_child(landing, Path(scratch) / f"root-{given_size}", given_size, "given"))
     return figures_of(days)
 
 
@@ -132,11 +110,11 @@ def figures_of(days: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     how = f"one child process a size, one run; load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
     same: dict[str, Any] = {"unit": "", "bar": None, "met": None, "how": how}
     figures: dict[str, dict[str, Any]] = {f"{day['posts']:,} posts": {"value": day, **same} for day in days}
-    scored = [day for day in days if "score" in day["stages"]]
-    figures["growth"] = _growth(scored[-2], scored[-1], {day["posts"]: day["cpu_s"] for day in scored}, "all CPU seconds")
-    if len(scored) < len(days):
-        rest = {day["posts"]: sum(day["stages_cpu_s"].values()) - day["stages_cpu_s"].get("score", 0.0) for day in days}
-        figures["growth without scoring"] = _growth(days[-2], days[-1], rest, "CPU seconds of every stage but score")
+    rest = {day["posts"]: sum(day["stages_cpu_s"].values()) - day["stages_cpu_s"]["score"] for day in days}
+    for small, large in pairwise(days):
+        more = f"{small['posts']:,} to {large['posts']:,} posts"
+        figures[f"growth, {more}"] = _growth(small, large, {day["posts"]: day["cpu_s"] for day in days}, "all CPU seconds")
+        figures[f"growth without scoring, {more}"] = _growth(small, large, rest, "CPU seconds of every stage but score")
     return figures
 
 
@@ -163,8 +141,8 @@ def _crawled(scratch: Path) -> Path:
     return road.landing
 
 
-def _child(landing: Path, root: Path, n: int, *more: str) -> dict[str, Any]:
-    command = [sys.executable, "-m", "flows.bench_day", str(landing), str(root), str(n), *more]
+def _child(landing: Path, root: Path, n: int) -> dict[str, Any]:
+    command = [sys.executable, "-m", "flows.bench_day", str(landing), str(root), str(n)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{n} posts: exit code {done.returncode}")
@@ -182,12 +160,9 @@ def chart(figures: dict[str, dict[str, Any]], file: Path) -> None:
     days = [figure["value"] for name, figure in figures.items() if name.endswith("posts")]
     posts = [day["posts"] for day in days]
     drawn, (left, right) = plt.subplots(1, 2, figsize=(10, 4))
-    scored = [day for day in days if "score" in day["stages"]]
-    for stage in scored[0]["stages_cpu_s"]:
-        did = [day for day in days if stage in day["stages_cpu_s"]]
-        spent = [max(day["stages_cpu_s"][stage], 0.05) for day in did]
-        left.plot([day["posts"] for day in did], spent, marker=".", linewidth=1, label=stage)
-    left.plot([day["posts"] for day in scored], [day["cpu_s"] for day in scored], marker="o", color="black", label="land to rank")
+    for stage in days[0]["stages_cpu_s"]:
+        left.plot(posts, [max(day["stages_cpu_s"][stage], 0.05) for day in days], marker=".", linewidth=1, label=stage)
+    left.plot(posts, [day["cpu_s"] for day in days], marker="o", color="black", label="land to rank")
     left.plot(posts, [days[0]["cpu_s"] * n / posts[0] for n in posts], linestyle=":", color="grey", label="linear")
     right.plot(posts, [day["peak_mib"] for day in days], marker="o", color="black", label="peak memory, MiB")
     right.plot(posts, [day["disk_mib"] for day in days], marker="o", color="tab:blue", label="tables on disk, MiB")
@@ -200,4 +175,4 @@ def chart(figures: dict[str, dict[str, Any]], file: Path) -> None:
 
 
 if __name__ == "__main__":
-    print(json.dumps(one_day(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), "given" in sys.argv[4:])))
+    print(json.dumps(one_day(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))))

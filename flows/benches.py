@@ -62,7 +62,7 @@ def gate(data: Path, full: bool) -> Figures:
 
 
 def day(data: Path, full: bool) -> Figures:
-    """A day from land to rank against its size, the drill's posts varied; `full`: 100,000 posts, and a million without scoring.
+    """A day from land to rank against its size, the drill's posts varied; `full`: 100,000 posts and a million, most of an hour.
 
     The chart is build/bench-day.png.
     """

@@ -64,3 +64,11 @@ def test_counting_on_is_counting_anew(case: tuple[list[int], list[tuple[int, int
         joined=lambda one, other: home[one].update(home.pop(other)),
     )  # fmt: skip
     assert found.tolist() == counted_anew(labels, pairs, strangers)
+
+
+def test_a_text_like_two_that_joined_is_counted_once() -> None:
+    """Text 4 is a bridge to what 0 and 2 have become; counted twice it would be two."""
+    labels, pairs = [0, 0, 1, 1, 2, 2, 2, 2], [(0, 2, 0.5), (1, 3, 0.5), (0, 4, 0.3), (2, 4, 0.3)]
+    row, column, proof = (np.array(side) for side in zip(*pairs, strict=True))
+    found = join(np.array(labels), row, column, proof, may=lambda one, other: True, joined=lambda one, other: None)
+    assert found.tolist() == counted_anew(labels, pairs, set()) == [0, 0, 0, 0, 2, 2, 2, 2]

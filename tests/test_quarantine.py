@@ -20,7 +20,7 @@ from flows.cli import app
 from flows.cli_quarantine import visible
 from tests.test_land import AS_OF, HOUR, fetches, items
 from warehouse.schema import COLUMNS, TABLES
-from warehouse.settings import PROJECT, ConfigProblem, load_settings
+from warehouse.settings import PROJECT, ConfigProblem
 from warehouse.store import Warehouse
 
 LATER = AS_OF + timedelta(days=1)
@@ -296,33 +296,15 @@ def test_a_day_of_any_size_is_made_of_the_scenario_without_a_post_twice() -> Non
     assert made["text"].str.contains("岚湖").all()
 
 
-def test_a_days_growth_is_over_the_scored_days_and_over_the_rest_where_scores_were_given() -> None:
+def test_a_days_growth_is_from_size_to_size_with_and_without_scoring() -> None:
     from flows.bench_day import figures_of
 
     def day(posts: int, cpu_s: float, **stages: float) -> dict[str, Any]:
         return {"posts": posts, "cpu_s": cpu_s, "stages_cpu_s": stages, "stages": stages}
 
-    days = [day(10, 9.0, land=1.0, score=5.0), day(100, 80.0, land=20.0, score=50.0), day(1000, 500.0, land=300.0, given=100.0)]
-    figures = figures_of(days)
-    assert (figures["growth"]["value"], figures["growth"]["met"]) == (0.89, True)
-    assert (figures["growth without scoring"]["value"], figures["growth without scoring"]["met"]) == (2.0, False)
-    assert list(figures_of(days[:2])) == ["10 posts", "100 posts", "growth"]
-
-
-def test_a_copy_is_given_the_scores_of_its_original(tmp_path: Path) -> None:
-    from flows.bench_day import given
-    from flows.road import Road
-
-    road = Road(load_settings(PROJECT / "conf" / "drill", root=tmp_path), AS_OF)
-    own = pl.DataFrame({
-        "original": ["p1"], "model_version": ["m"], "relevant_p": [0.9], "negative_p": [0.8], "neutral_p": [0.1], "positive_p": [0.1],
-        "category": ["safety"], "category_p": [0.7],
-    })  # fmt: skip
-    land(road.warehouse, items({"post_id": "p1"}, {"post_id": "p1-12"}, {"post_id": "p2"}), fetches(), AS_OF, {})
-    mentioned = {"hospital_id": "*", "evidence": "医院", "confidence_p": 1.0, "status": "confirmed", "first_seen_at": AS_OF}
-    road.warehouse.add("mentions", pl.DataFrame([{"post_id": one, **mentioned} for one in ("p1", "p1-12", "p2")]))
-    assert given(own, road) == 2
-    assert dict(road.warehouse.read("scores").select("post_id", "relevant_p").iter_rows()) == {"p1": 0.9, "p1-12": 0.9}
+    figures = figures_of([day(10, 9.0, land=1.0, score=5.0), day(100, 80.0, land=20.0, score=50.0)])
+    told = {name: (figure["value"], figure["met"]) for name, figure in figures.items() if name.startswith("growth")}
+    assert told == {"growth, 10 to 100 posts": (0.89, True), "growth without scoring, 10 to 100 posts": (2.0, False)}
 
 
 def test_the_nightly_audit_fails_with_a_sentence_and_the_next_list_says_it(
