@@ -43,7 +43,8 @@ def _stamp(said: dict[str, Any]) -> dict[str, Any]:
 def as_json(said: dict[str, Any], rows: list[dict[str, Any]], as_of: datetime) -> str:
     strip = said.get("strip", {"cells": []})
     whole = {
-        "state": said["state"], "heading": said["heading"], "why": said["why"], "details": said.get("details", ""), "is_drill": said["is_drill"],
+        "state": said["state"], "heading": said["heading"], "why": said["why"], "details": said.get("details", ""),
+        "is_drill": said["is_drill"],
         "stamp": "演练" if said["is_drill"] else None, "name": said["name"],
         "day_on": said["day_on"], "as_of": as_of.astimezone(SHANGHAI).isoformat(), "plan_version": said.get("plan_version"),
         "beyond_budget_n": said.get("beyond_budget_n", 0),
