@@ -16,7 +16,7 @@ from warehouse.commits import ZSTD
 from warehouse.evolution import TableProblem
 from warehouse.schema import TABLES
 from warehouse.store import Warehouse, shanghai_day
-from warehouse.torn import broken, first_line, settle
+from warehouse.torn import broken, first_line, settled
 
 GRACE_HOURS = 24  # a reader may work on files of a version that is no longer the newest for so long
 BUSY = "a writer was at it; the rest next time"
@@ -80,21 +80,21 @@ def _compact(warehouse: Warehouse, table: str, today: str, dry_run: bool) -> Tid
         return None
     if dry_run:
         return Tidied(table, len(days))
-    done, note, before = 0, "", pinned.version()
-    for first in range(0, len(days), DAYS_A_COMMIT):
-        part = days[first : first + DAYS_A_COMMIT]
-        try:
-            with warehouse.storage.turn(table):
-                if (pinned := warehouse.opened(table)) is not None:
-                    pinned.optimize.compact(partition_filters=[("day_on", "in", part)], writer_properties=ZSTD)
-            done += len(part)
-        except CommitFailedError:
-            note = BUSY
-        except (DeltaError, OSError) as problem:
-            note = f"{broken(pinned) or first_line(problem)}; the rest next time"
-    if done and (pinned := warehouse.opened(table)) is not None:
-        pinned.create_checkpoint()
-    settle(warehouse.storage, table, before)
+    done, note = 0, ""
+    with settled(warehouse.storage, table, pinned):
+        for first in range(0, len(days), DAYS_A_COMMIT):
+            part = days[first : first + DAYS_A_COMMIT]
+            try:
+                with warehouse.storage.turn(table):
+                    if (pinned := warehouse.opened(table)) is not None:
+                        pinned.optimize.compact(partition_filters=[("day_on", "in", part)], writer_properties=ZSTD)
+                done += len(part)
+            except CommitFailedError:
+                note = BUSY
+            except (DeltaError, OSError) as problem:
+                note = f"{broken(pinned) or first_line(problem)}; the rest next time"
+        if done and (pinned := warehouse.opened(table)) is not None:
+            pinned.create_checkpoint()
     return Tidied(table, done, note)
 
 
@@ -113,10 +113,8 @@ def _vacuum(warehouse: Warehouse, table: str, hours: int, dry_run: bool) -> int:
         if (pinned := warehouse.opened(table)) is None:
             return 0
         try:
-            before = pinned.version()
-            gone = pinned.vacuum(retention_hours=hours, dry_run=dry_run, enforce_retention_duration=False, full=True)
-            settle(warehouse.storage, table, before)
-            return len(gone)
+            with settled(warehouse.storage, table, pinned):
+                return len(pinned.vacuum(retention_hours=hours, dry_run=dry_run, enforce_retention_duration=False, full=True))
         except (DeltaError, OSError) as problem:
             raise TableProblem(f"{table}: not vacuumed: {first_line(problem)}") from problem
 
@@ -141,9 +139,8 @@ def _retain(warehouse: Warehouse, table: str, at: datetime, days: int, dry_run: 
         if pinned is None or not over.height:
             return None
         if not dry_run:
-            before = pinned.version()
-            pinned.delete(f"day_on < '{first}'")
-            settle(warehouse.storage, table, before)
+            with settled(warehouse.storage, table, pinned):
+                pinned.delete(f"day_on < '{first}'")
     return Tidied(table, int(over["num_records"].sum()), f"before {first}")
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
@@ -63,6 +65,14 @@ def refuse_empty_log(storage: Storage, table: str, version: int) -> None:
             f"{table}: {entry} is empty, as after a power cut: its commit is lost, the ones before are whole; remove that file, "
             f"then do again what was done last (run, import or erase): {TORN}"
         )
+
+
+@contextmanager
+def settled(storage: Storage, table: str, pinned: DeltaTable) -> Iterator[None]:
+    """What is committed on top of the pinned version meanwhile is on the disk afterwards."""
+    before = pinned.version()
+    yield
+    settle(storage, table, before)
 
 
 def settle(storage: Storage, table: str, after: int) -> None:
