@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -36,10 +37,12 @@ class Published:
 def publish(
     frames: Frames, playbook: Playbook, watchlist: Watchlist, settings: Settings, out: Path, as_of: datetime,
     sources: dict[str, str] | None = None, data_docs: Path | None = None, *, beyond_budget_n: int = 0, has_record: bool = False,
+    earlier: Iterable[datetime] = (),
 ) -> Published:  # fmt: skip
     """Write the list of `as_of`. `sources`: id -> title of each card; `data_docs`: index page of the data's own report.
 
-    `beyond_budget_n`: warnings that the day's budget held back; `has_record`: the record's page is written after the list.
+    `beyond_budget_n`: warnings that the day's budget held back; `has_record`: the record's page is written after the list; `earlier`: the
+    lists that left before on this day.
     """
     covered = strip.coverage(frames.coverage, sources or {}, playbook.limits.coverage_ok_share, as_of)
     hospitals = {hospital.id: hospital.name for hospital in watchlist.hospitals}
@@ -57,12 +60,15 @@ def publish(
     }  # fmt: skip
     rows = [twins.row(card) for card in cards]
     events = {f"events/{c['event_id']}.html": page("event.html").render(said, card=c, base="../", root="../../") for c in cards}
-    return _write_day(out, as_of, "list.html", said, rows, events)
+    return _write_day(out, as_of, "list.html", said, rows, events, earlier)
 
 
-def publish_no_list(why: str, settings: Settings, out: Path, as_of: datetime, details: str = "") -> Published:
+def publish_no_list(
+    why: str, settings: Settings, out: Path, as_of: datetime, details: str = "", earlier: Iterable[datetime] = ()
+) -> Published:
     """A stage stopped: today's page says so and why; yesterday's list stays yesterday's. `details`: a line for the engineer."""
-    return _write_day(out, as_of, "no_list.html", {**header(settings, as_of, "no_list"), "why": why, "details": details}, [], {})
+    said = {**header(settings, as_of, "no_list"), "why": why, "details": details}
+    return _write_day(out, as_of, "no_list.html", said, [], {}, earlier)
 
 
 def header(settings: Settings, as_of: datetime, state: str) -> dict[str, Any]:
@@ -90,29 +96,34 @@ def _read(frames: Frames, settings: Settings, as_of: datetime) -> dict[str, Any]
 
 
 def _write_day(
-    out: Path, as_of: datetime, template: str, said: dict[str, Any], rows: list[dict[str, Any]], files: dict[str, str]
-) -> Published:
-    """Pages that are linked to are written before the page that links; `latest` only moves forward."""
-    folder, stamp = out / said["day_on"], f"list-{as_of.astimezone(SHANGHAI):%H%M}.html"
-    said["earlier"] = [
-        {"file": p.name, "time": f"{p.stem[5:7]}:{p.stem[7:]}"} for p in sorted(folder.glob("list-*.html")) if p.name < stamp
-    ]
+    out: Path, as_of: datetime, template: str, said: dict[str, Any], rows: list[dict[str, Any]], files: dict[str, str],
+    earlier: Iterable[datetime],
+) -> Published:  # fmt: skip
+    """Pages that are linked to are written before the page that links; the day's page and `latest` only move forward."""
+    folder, stamp = out / said["day_on"], _stamp(as_of)
+    said["earlier"] = [{"file": _stamp(one), "time": f"{one.astimezone(SHANGHAI):%H:%M}"} for one in sorted(earlier)]
     said.setdefault("has_record_page", (out / RECORD_PAGE).is_file())
     whole = page(template).render(said, base="", root="../")
-    files = {
-        **files,
-        "list.json": twins.as_json(said, rows, as_of),
-        "list.csv": twins.as_csv(said, rows),
-        stamp: whole,
-        "index.html": whole,
-    }
+    if stamp < max(_stamps(folder), default=""):  # looked back from before the day's list: its own page, and nothing in that one's place
+        files = {name: text for name, text in files.items() if not (folder / name).exists()} | {stamp: whole}
+    else:
+        twin = {"list.json": twins.as_json(said, rows, as_of), "list.csv": twins.as_csv(said, rows)}
+        files = {**files, **twin, stamp: whole, "index.html": whole}
     written = [replace_file(folder / name, text, "utf-8-sig" if name.endswith(".csv") else "utf-8") for name, text in files.items()]
-    if max(days(out)) == said["day_on"]:
+    if "index.html" in files and max(days(out)) == said["day_on"]:
         written.append(replace_file(out / "latest.html", page(template).render(said, base=f"{said['day_on']}/", root="")))
     written.append(
         replace_file(out / "days.html", page("days.html").render({**said, "heading": "往日榜单"}, base="", root="", days=_archive(out)))
     )
     return Published(tuple(reversed(written)))
+
+
+def _stamp(as_of: datetime) -> str:
+    return f"list-{as_of.astimezone(SHANGHAI):%H%M}.html"
+
+
+def _stamps(folder: Path) -> list[str]:
+    return [path.name for path in folder.glob("list-*.html")]
 
 
 def days(out: Path) -> list[str]:

@@ -6,8 +6,10 @@ again (Scrapy's own JOBDIR lost 120 of 200 pages after kill -9: design/STACK.md 
 
 from __future__ import annotations
 
+import fcntl
+import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -16,6 +18,7 @@ from crawlers.items import Answer, Fetch, Item
 from warehouse.schema import TABLES, polars_schema
 
 BATCH = 200  # rows; at most this many are asked for again after a kill
+_HELD: dict[Path, int] = {}  # the run files of this process, open and locked
 
 
 class Landing:
@@ -66,6 +69,42 @@ def land(path: Path, table: str, rows: Sequence[Item | Fetch]) -> None:
         out.flush()
         os.fsync(out.fileno())
     temporary.rename(path)
+
+
+def hold(run: Path, floors: Mapping[str, tuple[int, int]]) -> None:
+    """Write a run's file into its landing folder: whole, and locked before anybody can see it.
+
+    The lock goes with the process, however it ends: a process id would say nothing after a restart, when others are given it.
+    """
+    let_go(run)
+    making = run.with_name(f".{run.name}.{os.getpid()}.tmp")
+    making.write_text(json.dumps({"pid": os.getpid(), "is_locked": True, "floors": floors}))
+    file = os.open(making, os.O_RDONLY)
+    fcntl.flock(file, fcntl.LOCK_EX)
+    os.fsync(file)
+    making.replace(run)
+    _HELD[run] = file
+
+
+def let_go(run: Path) -> None:
+    """The folder has landed."""
+    if (file := _HELD.pop(run, None)) is not None:
+        os.close(file)
+
+
+def is_left(run: Path) -> bool:
+    """Whether the run whose file this is died before it landed. Nobody locks a file that cannot be read: its rows are taken in, too."""
+    try:
+        with run.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            said = json.load(file)
+    except (BlockingIOError, FileNotFoundError):  # it lives, or another has just landed it
+        return False
+    except ValueError:
+        return True
+    if not isinstance(said, dict) or said.get("is_locked"):
+        return True
+    return not Path(f"/proc/{said.get('pid')}").exists()  # written before 2026-11-27, without a lock
 
 
 def read_landing(landing: Path) -> tuple[pl.DataFrame, pl.DataFrame]:

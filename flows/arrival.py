@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -29,13 +28,14 @@ def crawl(road: Road) -> int:
     A live run whose process was killed is gone on with by the next: what it landed is not asked for again, and lands with it.
     """
     from crawlers import run
+    from crawlers.landing import hold
 
     if road.settings.drill:
         shutil.rmtree(road.landing, ignore_errors=True)  # its clock stands still: it starts over and makes the same rows
     cards, errands = _errands(road)
     road.landing.mkdir(parents=True, exist_ok=True)
     floors = {card.id: (0 if errands[card.id].only_again else card.floor, card.ceiling) for card in cards}
-    (road.landing / RUN).write_text(json.dumps({"pid": os.getpid(), "floors": floors}))
+    hold(road.landing / RUN, floors)
     if road.settings.drill:
         run.crawl_together(cards, road.landing, road.settings.conf, road.clock, timeout_s=300, errands=errands)
         return run.read_landing(road.landing)[0].height
@@ -80,7 +80,10 @@ def _fetches_before(road: Road) -> pl.DataFrame:
     """The table's, and those that still lie in the landing folders of runs that were killed."""
     from crawlers.landing import read_landing
 
-    landed = [read_landing(folder)[1].select(KNOWN_OF_FETCHES) for folder in _left_by_killed_runs(road)]
+    landed = []
+    for folder in _left_by_killed_runs(road):
+        with suppress(FileNotFoundError):  # another run has just landed it: the table has them
+            landed.append(read_landing(folder)[1].select(KNOWN_OF_FETCHES))
     stored = _before(road, "fetches").select(KNOWN_OF_FETCHES).collect()
     return pl.concat([stored, *landed]).unique("fetch_id", maintain_order=True)
 
@@ -91,12 +94,12 @@ def _is_due(card: Any, last: datetime | None, at: datetime) -> bool:
 
 def _left_by_killed_runs(road: Road) -> list[Path]:
     """Landing folders of live runs that died before `land`. A drill leaves none: it makes the same rows again."""
+    from crawlers.landing import is_left
+
     if road.settings.drill:
         return []
     others = sorted(road.landing.parent.glob(f"*/{RUN}"))
-    return [
-        said.parent for said in others if said.parent != road.landing and not Path(f"/proc/{json.loads(said.read_text())['pid']}").exists()
-    ]
+    return [said.parent for said in others if said.parent != road.landing and is_left(said)]
 
 
 @contextmanager
@@ -117,24 +120,30 @@ def in_turn(road: Road) -> Iterator[Road]:
 
 def land(road: Road) -> int:
     """The landing folders through the gate into fetches, posts, observations, quarantine, coverage; returns new posts."""
-    from crawlers.landing import read_landing
-    from expectations.coverage import Promise
+    from crawlers.landing import let_go, read_landing
+    from expectations.coverage import Promise, cover
     from expectations.land import land as through_the_gate
     from warehouse.erase import bury_again
 
     folders = [*_left_by_killed_runs(road), road.landing]
-    items, fetches = (pl.concat(frames) for frames in zip(*(read_landing(folder) for folder in folders), strict=True))
-    bury_again(road.warehouse, items, fetches, (road.landing.parent, road.settings.archive), road.as_of)
+    came, fetches = (pl.concat(frames) for frames in zip(*(read_landing(folder) for folder in folders), strict=True))
+    bury_again(road.warehouse, came, fetches, (road.landing.parent, road.settings.archive), road.as_of)
+    items = came
     if road.told is not None:
-        items = known_from(items, road.warehouse.scan("observations"), road.told, road.as_of)
+        items = known_from(came, road.warehouse.scan("observations"), road.told, road.as_of)
     for folder in folders:
         _keep_evidence(road, folder)
     said = json.loads((road.landing / RUN).read_text())
     floors = {source: (low, high) for source, (low, high) in said["floors"].items()}
     promises = {card.id: Promise(card.cadence_minutes, card.max_age_h, card.floor, card.ceiling) for card in road.cards()}
     landed = through_the_gate(road.warehouse, items, fetches, road.as_of, floors, road.data_docs, promises)
+    if items.height < came.height:  # what another run has landed meanwhile is not new, and yet what the sources answered in this one
+        answered = came.filter(~road.warehouse.erased(came))
+        aside = landed.coverage.select(pl.col("source").repeat_by("quarantined_n").explode()).drop_nulls()
+        road.warehouse.replace("coverage", cover(road.warehouse, answered, fetches, aside, road.as_of, floors, promises), road.as_of)
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)
+    let_go(road.landing / RUN)
     return landed.posts_new
 
 

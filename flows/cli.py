@@ -21,7 +21,7 @@ from flows.cli_sources import sources
 from flows.cli_tables import tables
 from flows.cli_train import train
 from flows.cli_validate import validate
-from flows.options import DRILL, SHARED, AsOf, Conf, Data, Tracking, conf_of, prepare
+from flows.options import DRILL, SHARED, AsOf, Conf, Data, Tracking, conf_of, prepare_to_write, writing
 from warehouse.settings import ConfigProblem, Settings, load_settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="观潮 Guanchao: 医院网络舆情预警")
@@ -31,10 +31,10 @@ app.add_typer(label, name="label")
 app.add_typer(tables, name="tables")
 app.add_typer(sources, name="sources")
 app.add_typer(quarantine, name="quarantine")
-app.command()(backscore)
+app.command()(writing(backscore))
 app.command()(forecast)
-app.command()(backtest)
-app.command()(validate)
+app.command()(writing(backtest))
+app.command()(writing(validate))
 app.command()(evidence)
 app.command()(record)
 
@@ -44,7 +44,7 @@ def run(conf: Conf = DRILL, as_of: AsOf = None) -> None:
     """The whole road, from the crawl to the published list. A past --as-of is run again without network."""
     settings = load_settings(conf)
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")  # the table below says what happened
-    prepare(settings)
+    prepare_to_write(settings)
     from flows.daily import daily
     from flows.road import when
 
@@ -63,7 +63,7 @@ def crawl(
     os.environ.update({"GUANCHAO_CRAWL_SHARD": shard} if shard else {})
     settings = load_settings(conf)
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
-    prepare(settings)
+    prepare_to_write(settings)
     from flows.pulse import arrive
 
     steps: Any = arrive(str(conf), return_state=True).result(raise_on_failure=False)
@@ -81,14 +81,19 @@ def stage(
     from flows.terminal import print_steps
 
     settings = load_settings(conf)
-    prepare(settings)
+    prepare_to_write(settings)
     from flows.daily import READING
+    from flows.past import check_kept, check_made
     from flows.road import Road, last_run, when
 
     known = {one.__name__: one for one in READING}
     if name not in known:
         raise ConfigProblem(f"stage {name}: unknown; one of: {', '.join(known)}")
     road = Road(settings, when(as_of or last_run(settings), settings.as_of))
+    if as_of:
+        check_made(road)
+    if name not in ("resolve", "record"):
+        check_kept(road)
     if not print_steps([timed(known[name])(road)], settings, conf):
         raise typer.Exit(1)
 
@@ -117,7 +122,7 @@ def import_(
     if dry_run:
         is_well = print_import(imports.preview(settings, source, wish))
     else:
-        prepare(settings)
+        prepare_to_write(settings)
         is_well = print_import(imports.shared(settings, source, since, until) if is_shared else imports.export(settings, source, wish))
     if not is_well:
         raise typer.Exit(2)
@@ -146,7 +151,7 @@ def drift(conf: Conf = DRILL, as_of: AsOf = None, tracking_uri: Tracking = None)
     from flows.terminal import print_drift
 
     settings = load_settings(conf)
-    prepare(settings)
+    prepare_to_write(settings)
     from flows.upkeep import record_drift
 
     print_drift(*record_drift(settings, as_of, tracking_uri))
@@ -205,7 +210,7 @@ def doctor(
 def serve(conf: Conf = DRILL) -> None:
     """Run the schedule (flows/schedule.py) until stopped; needs a Prefect server: `prefect server start`."""
     settings = load_settings(conf)
-    prepare(settings)
+    prepare_to_write(settings)
     if not os.environ.get("PREFECT_API_URL"):
         raise ConfigProblem("PREFECT_API_URL is not set: start `prefect server start` and set it to http://127.0.0.1:4200/api")
     from prefect import serve as serve_forever

@@ -145,6 +145,8 @@ def _tell(verb: str, done: Any) -> None:
     from flows.terminal import console
 
     console.print(f"{done.acted_n} {verb}, {done.before_n} settled before, {len(done.refused)} not", highlight=False)
+    for row_id, before in done.overruled[:50]:
+        console.print(f"  {visible(row_id)}: until now {visible(before)}", markup=False, highlight=False, soft_wrap=True)
     for row_id, why in done.refused[:50]:
         console.print(f"  {visible(row_id)}: {visible(why)}", markup=False, highlight=False, soft_wrap=True)
     if done.refused:

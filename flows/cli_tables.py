@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from flows.options import DRILL, Conf
 from warehouse.settings import ConfigProblem, Settings, load_settings
+
+if TYPE_CHECKING:
+    from warehouse.tables_upkeep import Tidied
 
 tables = typer.Typer(no_args_is_help=True, help="The warehouse's tables: list, compact, vacuum, retain, erase.")
 DryRun = Annotated[bool, typer.Option("--dry-run", help="say what would be done, and do nothing")]
@@ -108,11 +111,15 @@ def _opened(conf: Path) -> tuple[Settings, Any]:
     return settings, Warehouse(settings.warehouse, "upkeep")
 
 
-def _tell(done: list[Any], what: str, dry_run: bool) -> None:
+def _tell(done: list[Tidied], what: str, dry_run: bool) -> None:
+    """A line a table; those that could not be tidied on stderr, and exit code 1 for them."""
     for one in done:
-        typer.echo(f"{one.table}: {one.n} {what}{' (would be)' if dry_run else ''}{f'; {one.note}' if one.note else ''}")
+        line = f"{one.table}: {one.n} {what}{' (would be)' if dry_run else ''}{f'; {one.note}' if one.note else ''}"
+        typer.echo(line, err=one.is_failed)
     if not done:
         typer.echo("nothing to do")
+    if any(one.is_failed for one in done):
+        raise typer.Exit(1)
 
 
 def _hashes(settings: Settings, authors: list[str]) -> list[str]:

@@ -14,6 +14,7 @@ from prefect.states import Failed
 
 from flows import arrival, evidence, listing, outlook, reading, resolving
 from flows.drill import replica_of
+from flows.past import check_kept
 from flows.road import Road, when
 from flows.steps import Step, tell_why, timed
 from warehouse.settings import load_settings
@@ -29,12 +30,14 @@ READING = (
 def daily(conf: str, as_of: str | None = None, crawl: bool = True) -> list[Step] | State[list[Step]]:
     """Crawl → land → resolve → mention → score → group → forecast → rank → explain → watch → outlook → publish → record.
 
-    One that stops publishes why there is no list.
+    One that stops publishes why there is no list. ConfigProblem, and all stays as it is, for a past instant whose posts are gone.
     """
     settings = load_settings(Path(conf))
     moment = when(as_of, settings.as_of)
     with replica_of(settings.scenario, moment) if crawl and settings.drill else nullcontext("") as url:
         road = Road(settings, moment, url, is_live=as_of is None and not settings.drill)
+        if not crawl:
+            check_kept(road)
         after = (evidence.shoot,) if settings.screenshots and crawl else ()
         return walk(road, (*(ARRIVAL if crawl else (arrival.look_back,)), *READING, *after))
 

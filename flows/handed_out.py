@@ -9,12 +9,15 @@ import html
 import json
 import re
 from collections.abc import Callable, Iterable
+from functools import wraps
 from pathlib import Path
 
 import polars as pl
 
 from crawlers.addresses import canonical_url
+from flows.road import Road
 from warehouse.erase import ERASED, Wish
+from warehouse.erasing import none_meanwhile
 from warehouse.kept_out import at_any, hashed
 from warehouse.store import Warehouse
 
@@ -44,6 +47,17 @@ def titles(warehouse: Warehouse, wish: Wish) -> list[str]:
         elif cut and any(cut in word for word in words):
             found.add(cut)
     return sorted(found)
+
+
+def none_erased(stage: Callable[[Road], int]) -> Callable[[Road], int]:
+    """A stage that prints: an erasure waits for its pages, and so finds them; TableProblem if there was one since the run began to read."""
+
+    @wraps(stage)
+    def run(road: Road) -> int:
+        with none_meanwhile(road.warehouse, road.erased_before, stage.__name__):
+            return stage(road)
+
+    return run
 
 
 def pages(published: Path, words: Iterable[str]) -> list[Path]:

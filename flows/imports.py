@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, track
 
+from flows.options import full_disk_named
 from flows.road import instant
 from warehouse.instants import Instants
 from warehouse.lock import alone
@@ -101,7 +102,7 @@ def export(settings: Settings, path: Path, wish: Wish) -> list[Imported]:
     from expectations.gate import StageStop
 
     out = list[Imported]()
-    with _scratch(settings) as scratch, _progress() as tell:
+    with _scratch(settings) as scratch, full_disk_named(settings.root, f"importing {path}"), _progress() as tell:
         for file in files_in(path, scratch):
             if isinstance(file, Skipped):
                 out.append(Imported(_short(file.name, path), 0, 0, 0, file.why, file.is_fault))
@@ -143,7 +144,11 @@ def preview(settings: Settings, path: Path, wish: Wish) -> list[Preview]:
     from crawlers.imports.importers import ImportProblem
 
     out, kept = list[Preview](), set[str]()  # posts that earlier files of the bundle would have brought
-    with tempfile.TemporaryDirectory(prefix="guanchao-") as scratch, _progress() as tell:
+    with (
+        tempfile.TemporaryDirectory(prefix="guanchao-") as scratch,
+        full_disk_named(Path(tempfile.gettempdir()), f"looking at {path}"),
+        _progress() as tell,
+    ):
         for file in files_in(path, Path(scratch)):
             if isinstance(file, Skipped):
                 out.append(Preview(_short(file.name, path), note=file.why, is_refused=file.is_fault))

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
 
+from flows.handed_out import none_erased
 from flows.reading import scores_in_force
-from flows.road import Road
+from flows.road import Road, when
+from warehouse.store import shanghai_day
 from warehouse.vocabulary import ARCHIVES
+
+STALE = timedelta(hours=12)  # a list that is made so long after its instant is a look back
 
 
 def rank(road: Road) -> int:
@@ -81,6 +85,7 @@ def watch(road: Road) -> int:
     return rows.filter(pl.col("as_of") == road.as_of).height
 
 
+@none_erased
 def publish(road: Road) -> int:
     """The list as pages and as JSON and CSV twins; returns the files written."""
     from briefing.publish import publish as write
@@ -99,17 +104,29 @@ def publish(road: Road) -> int:
         docs if docs.exists() else None,
         beyond_budget_n=_beyond_budget(road, playbook),
         has_record=road.edition == "daily",
+        earlier=earlier(road),
     )
-    deliver(road)
+    deliver(road, is_sent=when(None, road.settings.as_of) - road.as_of <= STALE)
     return len(published.paths)
 
 
-def deliver(road: Road) -> int:
-    """Note that the list left as files: the cool-down counts from what left; returns 1, 0 if that was noted before."""
-    left = {"delivery_id": f"{road.run_id}-file", "as_of": road.as_of, "channel": "file", "is_sent": True, "sent_at": road.as_of}
+def earlier(road: Road) -> list[datetime]:
+    """The lists of this edition that left before on this Shanghai day."""
+    left = road.warehouse.read("deliveries", as_of=road.as_of - timedelta(microseconds=1)).filter("is_sent")
+    own = left.filter(pl.col("delivery_id").str.starts_with(f"{road.edition}-"))["as_of"].unique()
+    return [one for one in own if shanghai_day(one) == shanghai_day(road.as_of)]
+
+
+def deliver(road: Road, is_sent: bool = True) -> int:
+    """Note that the list left as files: the cool-down and the record count from what left; returns 1, 0 if that was noted before.
+
+    A list about an instant long gone is looked at by whoever asked for it, and warned nobody.
+    """
+    left = {"delivery_id": f"{road.run_id}-file", "as_of": road.as_of, "channel": "file", "is_sent": is_sent, "sent_at": road.as_of}
     return road.warehouse.add("deliveries", pl.DataFrame([left]))
 
 
+@none_erased
 def record(road: Road) -> int:
     """The page of the record, as fresh as the list; returns its warnings. A pulse leaves it to the day."""
     if road.edition != "daily":

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from warehouse.clock import Clock, parse_instant
+from warehouse.clock import Clock, parse_instant, shanghai
+from warehouse.erasing import begun
 from warehouse.settings import PROJECT, ConfigProblem, Settings
 from warehouse.store import Warehouse
 from warehouse.watchlist import Watchlist, load_watchlist
+
+SKEW = timedelta(minutes=10)  # two machines' clocks may differ by so much
 
 
 def instant(name: str, said: str) -> datetime:
@@ -28,15 +32,29 @@ def instant(name: str, said: str) -> datetime:
 
 
 def when(as_of: str | None, settled: str | None) -> datetime:
-    """The instant a run looks back from: the one asked for, else the drill's own, else now."""
-    said = as_of or settled
-    return instant("as_of", said) if said else datetime.now(UTC).replace(microsecond=0)
+    """The instant a run looks back from: the one asked for, else the drill's own, else now. ConfigProblem if that is still to come."""
+    if not as_of:
+        return instant("as_of", settled) if settled else _now()
+    asked = instant("as_of", as_of)
+    if asked > _latest(settled):
+        raise ConfigProblem(f"as_of {as_of}: still to come; it is {shanghai(_now())} in Shanghai")
+    return asked
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def _latest(settled: str | None) -> datetime:
+    """No list looks back from later than this: now, or a drill's own instant on a machine whose clock is behind it."""
+    return max(_now(), when(None, settled)) + SKEW
 
 
 def last_run(settings: Settings) -> str | None:
-    """The instant of the newest published list, ISO 8601; None before the first."""
-    runs = Warehouse(settings.warehouse).scan("deliveries").select(pl.col("as_of").max()).collect()["as_of"][0]
-    return None if runs is None else str(runs.isoformat())
+    """The instant of the newest published list, ISO 8601; None before the first. One that is still to come was a slip, and is none."""
+    lists = Warehouse(settings.warehouse).scan("deliveries").filter(pl.col("as_of") <= _latest(settings.as_of))
+    newest = lists.select(pl.col("as_of").max()).collect()["as_of"][0]
+    return None if newest is None else str(newest.isoformat())
 
 
 @dataclass(frozen=True)
@@ -75,7 +93,14 @@ class Road:
         """What a stage writes to it passes the gate."""
         from expectations.door import Gated
 
-        return Gated(self.settings.warehouse, self.run_id, self.as_of, self.data_docs)
+        gated = Gated(self.settings.warehouse, self.run_id, self.as_of, self.data_docs)
+        gated.erased_before = self.erased_before
+        return gated
+
+    @cached_property
+    def erased_before(self) -> str:
+        """The newest erasure when this run began to read: nothing that it makes is written once there is a newer one."""
+        return begun(Warehouse(self.settings.warehouse))
 
     @property
     def data_docs(self) -> Path:
@@ -118,8 +143,12 @@ class Road:
         return version(SHIPPED)
 
     def known(self, table: str) -> pl.DataFrame:
-        """A table's rows of the event window as known at as_of."""
-        return self.warehouse.read(table, as_of=self.as_of, since=self.window_from)
+        """A table's rows of the event window as known at as_of; of mentions those of hospitals on the watchlist.
+
+        A mention is as old as its post, whenever its hospital was put on the list: past days can be run in any order.
+        """
+        rows = self.warehouse.read(table, as_of=self.as_of, since=self.window_from)
+        return rows.filter(pl.col("hospital_id").is_in(self.watchlist.ids)) if table == "mentions" else rows
 
     def made(self, table: str) -> pl.DataFrame:
         """The rows this run's earlier stages wrote."""

@@ -82,8 +82,14 @@ def bug(settings: Settings, name: str, problem: BaseException) -> str:
 def tell_why(road: Road, step: Step) -> None:
     """今日无榜单,因为…: the day's page says so instead of showing an older list."""
     from briefing.publish import publish_no_list
+    from flows.listing import earlier
+    from warehouse.store import TableProblem
 
     why, details = STOPPED.format(STAGES[step.stage]), f"{step.stage}: {step.stopped}"
     if step.is_for_pr:
         why, details = f"{STAGES[step.stage]}：{step.stopped}", ""
-    publish_no_list(why, road.settings, road.published, road.as_of, details)
+    try:
+        left = earlier(road)
+    except (TableProblem, *UNREADABLE):  # the page must come out whatever broke
+        left = []
+    publish_no_list(why, road.settings, road.published, road.as_of, details, left)

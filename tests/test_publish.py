@@ -210,10 +210,20 @@ def test_a_stopped_stage_never_shows_an_older_list_as_todays(out: Path) -> None:
 
 def test_a_stop_later_in_the_day_keeps_the_morning_list_in_reach(out: Path) -> None:
     publish_sample(sample(), out)
-    publish_no_list("采集阶段中断", settings(out.parent), out, NOW + timedelta(hours=2))
+    publish_no_list("采集阶段中断", settings(out.parent), out, NOW + timedelta(hours=2), earlier=[NOW])
     assert "今日无榜单" in words(out)
     assert 'href="list-0830.html"' in page(out)
     assert "三岁患儿" in page(out, f"{DAY}/list-0830.html")
+
+
+def test_a_look_back_to_before_the_days_list_takes_nothing_of_its_place(out: Path) -> None:
+    publish_sample(sample(), out)
+    before = {name: (out / name).read_bytes() for name in files(out) if not name.endswith("days.html")}
+    publish_no_list("采集阶段中断", settings(out.parent), out, NOW - timedelta(hours=2))
+    assert {name: (out / name).read_bytes() for name in before} == before
+    assert "采集阶段中断" in words(out, f"{DAY}/list-0630.html")
+    publish_sample(sample(), out)
+    assert {name: (out / name).read_bytes() for name in before} == before
 
 
 def test_a_day_run_again_does_not_become_the_latest(out: Path) -> None:

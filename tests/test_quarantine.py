@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from expectations import rows, suites
+from expectations import quarantine, rows, suites
 from expectations.door import Gated
 from expectations.gate import StageStop
 from expectations.land import land
@@ -159,6 +161,42 @@ def test_dropped_rows_are_no_longer_open_and_can_still_be_let_in(warehouse: Ware
     drop(warehouse, Wish(("p2",)), ACT)
     assert release(warehouse, Wish(("p2",)), Act("王工", LATER + HOUR, "看错了"), override=True).acted_n == 1
     assert states(warehouse)["p2"] == "released"
+
+
+def test_of_a_release_and_a_drop_at_once_one_wins_and_the_other_says_so(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Either first; and the same done twice at once is the same as once."""
+    write, there, go = quarantine._write_down, Event(), Event()
+
+    def slow(*given: Any) -> None:
+        if not there.is_set():
+            there.set()
+            assert go.wait(20)
+        write(*given)
+
+    def let_in(row_id: str) -> Done:
+        return release(Warehouse(warehouse.root), Wish((row_id,)), Act("王工", LATER, "看错了"), override=True)
+
+    def written_off(row_id: str) -> Done:
+        return drop(Warehouse(warehouse.root), Wish((row_id,)), Act("李工", LATER, "无用"))
+
+    monkeypatch.setattr(quarantine, "_write_down", slow)
+    cases = [(let_in, written_off, "p1", (("p1", "let in, by 王工: 看错了"),), "released"),
+             (written_off, let_in, "p2", (("p2", "written off, by 李工: 无用"),), "dropped")]  # fmt: skip
+    for first, second, row_id, refused, state in cases:
+        there.clear()
+        go.clear()
+        with ThreadPoolExecutor(3) as pool:
+            winner = pool.submit(first, row_id)
+            assert there.wait(20)
+            loser, twin = pool.submit(second, row_id), pool.submit(first, row_id)
+            assert not wait([loser, twin], 1).done
+            go.set()
+            assert (winner.result(20), loser.result(20), twin.result(20)) == (Done(1, 0), Done(0, 0, refused), Done(0, 1))
+        assert states(warehouse)[row_id] == state
+    assert warehouse.read("quarantine_actions").height == 2
+    later = let_in("p2")
+    assert (later.acted_n, later.overruled) == (1, (("p2", "written off, by 李工: 无用"),))
+    assert states(warehouse)["p2"] == "released"  # though of one instant, as in a drill
 
 
 def test_what_our_own_stages_make_is_judged_at_the_door(tmp_path: Path) -> None:

@@ -258,7 +258,7 @@ def test_the_flow_keeps_the_tables_of_an_installation(tmp_path: Path) -> None:
     from flows.upkeep import keep_tables
     from warehouse.settings import PROJECT, load_settings
 
-    settings = load_settings(PROJECT / "conf" / "drill", root=tmp_path, keep_days={"fetches": 10})
+    settings = load_settings(PROJECT / "conf" / "drill", root=tmp_path, keep_days={"fetches": 10}, event_window_days=3)
     warehouse = Warehouse(settings.warehouse)
     for name, days in (("over", 11), ("kept", 10), ("kept too", 10), ("today", 0)):
         warehouse.add("fetches", fetches([name], START - timedelta(days=days)))

@@ -1,8 +1,8 @@
 """What people ask to have erased: gone from every table and from the archive, and kept out from then on.
 
-In this order, so that it can be stopped anywhere and run again: the ids are noted in `erasures` (from then on nothing of them is let in),
-the archived answers are buried, the rows that lead to the posts go, and last the posts and the rows set aside that say the wish's own
-words, since by them the rest is found.
+In this order, so that it can be stopped anywhere and run again: the wish and the ids it means are noted in `erasures` (from then on nothing
+of them is let in), the archived answers are buried, the rows that lead to the posts go, and last the posts and the rows set aside that say
+the wish's own words, since by them the rest is found. It is safe beside runs: erasing.py.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import polars as pl
 
+from warehouse import erasing
 from warehouse.kept_out import at_any, hashed, nameless, said
 from warehouse.schema import TABLES
 from warehouse.store import Warehouse
@@ -52,6 +53,15 @@ class Wish:
 
 def erase(warehouse: Warehouse, archive: Path, wish: Wish, at: datetime, dry_run: bool = False) -> Erased:
     """Erase from all tables and bury the answers; `dry_run` only counts. A second time finds nothing more, and says so by zeros."""
+    if dry_run:
+        return _erase(warehouse, archive, wish, at, dry_run)
+    with erasing.under_way(warehouse):
+        warehouse.add("erasures", _notes(Erased([], sorted(wish.authors), [], []), wish, at))
+        erasing.let_writers_end(warehouse)  # now nothing comes in or is worked out that would not be found
+        return _erase(warehouse, archive, wish, at, dry_run)
+
+
+def _erase(warehouse: Warehouse, archive: Path, wish: Wish, at: datetime, dry_run: bool) -> Erased:
     ids = _ids(warehouse, wish)
     posts = _all(warehouse, "posts").filter(pl.col("post_id").is_in(ids)).select("post_id", "url", "title", "text").collect()
     aside = _says(wish) | _is_of(ids)

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 
-from warehouse.clock import parse_instant
 from warehouse.lock import in_turn
 
 FAR = timedelta(minutes=2)  # an instant further ahead was typed by somebody; nothing waits for it
@@ -31,19 +30,35 @@ class Instants:
     def turn(self) -> Iterator[datetime]:
         """Nobody else takes an instant or lands rows meanwhile; yields the newest that was taken."""
         with in_turn(self.root / ".instants.lock"):
-            yield self.newest
+            newest, is_torn = self._read()
+            if is_torn:
+                self._write(newest)
+            yield newest
 
     @property
     def newest(self) -> datetime:
+        return self._read()[0]
+
+    def _read(self) -> tuple[datetime, bool]:
+        """The newest instant, and whether the file is torn: then one later than all that can have stood in it."""
+        file = self.root / ".instants"
         try:
-            return parse_instant((self.root / ".instants").read_text())
+            text = file.read_bytes()
         except FileNotFoundError:
-            return datetime.min.replace(tzinfo=UTC)
+            return datetime.min.replace(tzinfo=UTC), False
+        with suppress(ValueError):
+            said = datetime.fromisoformat(text.decode().strip())
+            if said.tzinfo is not None:  # cut off behind its seconds it would be read as another instant
+                return said.astimezone(UTC), False
+        return datetime.fromtimestamp(file.stat().st_mtime, UTC) + FAR, True  # `take` takes none further ahead
 
     def take(self, at: datetime, now: datetime) -> None:
         """Write down that a list looks back from `at`, or that rows land at it; on the disk before it is used."""
         if not self.newest < at < now + FAR:
             return
+        self._write(at)
+
+    def _write(self, at: datetime) -> None:
         making = self.root / ".instants.tmp"
         with making.open("w") as out:
             out.write(at.isoformat())

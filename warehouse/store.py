@@ -16,6 +16,7 @@ from pathlib import Path
 import polars as pl
 from deltalake import DeltaTable
 
+from warehouse import erasing
 from warehouse.clock import SHANGHAI
 from warehouse.commits import Change, Tables
 from warehouse.evolution import SUPERSEDED, TableProblem, declared
@@ -33,6 +34,8 @@ __all__ = ["TableProblem", "Warehouse", "days_before"]
 
 class Warehouse(Tables):
     """All tables under one root, a folder or s3://bucket/prefix. `run_id` is written into every row this object adds."""
+
+    erased_before: str | None = None  # the newest erasure's mark when the run began to read (erasing.py)
 
     def __init__(self, root: Path | str, run_id: str = "by-hand") -> None:
         super().__init__(Storage.at(root))
@@ -188,7 +191,9 @@ class Warehouse(Tables):
         return erased(rows, self.scan("erasures").select("erased_kind", "erased_id").collect())
 
     def _without_erased(self, table: str, rows: pl.DataFrame) -> pl.DataFrame:
-        """What people had erased does not come back with the next crawl."""
+        """What people had erased does not come back with the next crawl, nor with a run that had read it."""
+        if self.erased_before is not None and erasing.is_worked_out(table, rows):
+            erasing.refuse_since(self, self.erased_before, table)
         return rows if table == "erasures" else rows.filter(~self.erased(rows))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,20 +17,31 @@ from warehouse.commits import ZSTD
 from warehouse.evolution import TableProblem
 from warehouse.schema import TABLES
 from warehouse.store import Warehouse, shanghai_day
-from warehouse.torn import broken, first_line, settled
+from warehouse.torn import UNREADABLE, broken, first_line, settled, unreadable
 
 GRACE_HOURS = 24  # a reader may work on files of a version that is no longer the newest for so long
 BUSY = "a writer was at it; the rest next time"
+AGAIN = "; again next time"
 DAYS_A_COMMIT = 31  # a compaction that loses a race loses a month's work at most
 
 
 @dataclass(frozen=True)
 class Tidied:
-    """What was done to a table, or would be: `n` days compacted, rows dropped or files removed."""
+    """What was done to a table, or would be: `n` days compacted, rows dropped or files removed.
+
+    `is_failed`: it could not be tidied for another reason than a busy writer, and somebody must see to it.
+    """
 
     table: str
     n: int
     note: str = ""
+    is_failed: bool = False
+
+    @property
+    def failure(self) -> str:
+        """Why it failed, as a sentence that names the table; "" if it did not."""
+        why = self.note.removesuffix(AGAIN)
+        return "" if not self.is_failed else why if why.startswith(f"{self.table}: ") else f"{self.table}: {why}"
 
 
 def inventory(warehouse: Warehouse) -> pl.DataFrame:
@@ -64,8 +76,14 @@ def _tried(table: str, act: Callable[[], Tidied | None]) -> Tidied | None:
         return act()
     except CommitFailedError:
         return Tidied(table, 0, BUSY)
-    except (DeltaError, OSError, TableProblem) as problem:
-        return Tidied(table, 0, f"{first_line(problem)}; again next time")
+    except (DeltaError, OSError, TableProblem, *UNREADABLE) as problem:
+        return Tidied(table, 0, f"{_why(problem)}{AGAIN}", is_failed=True)
+
+
+def _why(problem: BaseException) -> str:
+    """In a line: below its first, delta-rs draws the causes as a tree, in colours."""
+    causes = [line.partition("↳")[2] for line in re.sub(r"\x1b\[\d*m", "", str(problem)).splitlines()]
+    return ": ".join([first_line(problem), *(cause.strip() for cause in causes if cause)])
 
 
 def _compact(warehouse: Warehouse, table: str, today: str, dry_run: bool) -> Tidied | None:
@@ -80,7 +98,7 @@ def _compact(warehouse: Warehouse, table: str, today: str, dry_run: bool) -> Tid
         return None
     if dry_run:
         return Tidied(table, len(days))
-    done, note = 0, ""
+    done, note, is_failed = 0, "", False
     with settled(warehouse.storage, table, pinned):
         for first in range(0, len(days), DAYS_A_COMMIT):
             part = days[first : first + DAYS_A_COMMIT]
@@ -90,12 +108,12 @@ def _compact(warehouse: Warehouse, table: str, today: str, dry_run: bool) -> Tid
                         pinned.optimize.compact(partition_filters=[("day_on", "in", part)], writer_properties=ZSTD)
                 done += len(part)
             except CommitFailedError:
-                note = BUSY
+                note = note or BUSY
             except (DeltaError, OSError) as problem:
-                note = f"{broken(pinned) or first_line(problem)}; the rest next time"
+                note, is_failed = f"{broken(pinned) or _why(problem)}; the rest next time", True
         if done and (pinned := warehouse.opened(table)) is not None:
             pinned.create_checkpoint()
-    return Tidied(table, done, note)
+    return Tidied(table, done, note, is_failed)
 
 
 def vacuum(warehouse: Warehouse, hours: int = GRACE_HOURS, dry_run: bool = False) -> list[Tidied]:
@@ -105,18 +123,17 @@ def vacuum(warehouse: Warehouse, hours: int = GRACE_HOURS, dry_run: bool = False
     """
     if hours < 1 and warehouse.storage.is_remote:
         raise TableProblem(f"vacuum: {hours} hours on {warehouse.storage.location} could remove what a writer is just writing; at least 1")
-    return [Tidied(table, n) for table in TABLES if (n := _vacuum(warehouse, table, hours, dry_run))]
+    tried = (_tried(table, partial(_vacuum, warehouse, table, hours, dry_run)) for table in TABLES)
+    return [done for done in tried if done is not None]
 
 
-def _vacuum(warehouse: Warehouse, table: str, hours: int, dry_run: bool) -> int:
+def _vacuum(warehouse: Warehouse, table: str, hours: int, dry_run: bool) -> Tidied | None:
     with warehouse.storage.turn(table):
         if (pinned := warehouse.opened(table)) is None:
-            return 0
-        try:
-            with settled(warehouse.storage, table, pinned):
-                return len(pinned.vacuum(retention_hours=hours, dry_run=dry_run, enforce_retention_duration=False, full=True))
-        except (DeltaError, OSError) as problem:
-            raise TableProblem(f"{table}: not vacuumed: {first_line(problem)}") from problem
+            return None
+        with settled(warehouse.storage, table, pinned):
+            files = pinned.vacuum(retention_hours=hours, dry_run=dry_run, enforce_retention_duration=False, full=True)
+    return Tidied(table, len(files)) if files else None
 
 
 def drop_old(warehouse: Warehouse, archive: Path, at: datetime, keep: dict[str, int | None], dry_run: bool = False) -> list[Tidied]:
@@ -154,7 +171,15 @@ def retain_archive(warehouse: Warehouse, archive: Path, at: datetime, keep: dict
     days = keep.get("fetches", TABLES["fetches"].keep_days)
     if days is None or not archive.is_dir():
         return []
-    named = set(warehouse.scan("fetches").select("warc_file").drop_nulls().unique().collect()["warc_file"])
+    done = _tried("archive", partial(_retain_archive, warehouse, archive, at, days, dry_run))
+    return [] if done is None else [done]
+
+
+def _retain_archive(warehouse: Warehouse, archive: Path, at: datetime, days: int, dry_run: bool) -> Tidied | None:
+    try:
+        named = set(warehouse.scan("fetches").select("warc_file").drop_nulls().unique().collect()["warc_file"])
+    except UNREADABLE as problem:
+        raise unreadable("fetches", warehouse.opened("fetches"), problem) from problem
     over = (at - timedelta(days=days)).timestamp()
     files = [path for path in sorted(archive.rglob("*")) if path.is_file() and path.stat().st_mtime < over]
     files = [path for path in files if str(path.relative_to(archive)) not in named]
@@ -164,4 +189,4 @@ def retain_archive(warehouse: Warehouse, archive: Path, at: datetime, keep: dict
         for folder in sorted((path for path in archive.rglob("*") if path.is_dir()), reverse=True):
             if not any(folder.iterdir()):
                 folder.rmdir()
-    return [Tidied("archive", len(files), f"before {shanghai_day(at - timedelta(days=days))}")] if files else []
+    return Tidied("archive", len(files), f"before {shanghai_day(at - timedelta(days=days))}") if files else None

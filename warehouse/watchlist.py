@@ -47,6 +47,11 @@ class Watchlist:
             found.update((hospital.name, *hospital.aliases, *hospital.campuses, *hospital.people))
         return tuple(sorted((name for name in found if name), key=lambda name: (-len(name), name)))
 
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Every hospital_id that a mention can have."""
+        return (*(hospital.id for hospital in self.hospitals), *((EVERY,) if self.every else ()))
+
     def concerns(self, text: str) -> bool:
         return any(name in text for name in self.names)
 
