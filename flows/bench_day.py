@@ -147,6 +147,7 @@ def _child(landing: Path, root: Path, n: int) -> dict[str, Any]:
     if done.returncode:
         raise RuntimeError(f"{n} posts: exit code {done.returncode}")
     day: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    print(json.dumps(day), file=sys.stderr)  # it took long: not lost if a later size fails
     return day
 
 
@@ -157,7 +158,7 @@ def chart(figures: dict[str, dict[str, Any]], file: Path) -> None:
     mpl.use("Agg")
     import matplotlib.pyplot as plt
 
-    days = [figure["value"] for name, figure in figures.items() if name.endswith("posts")]
+    days = [figure["value"] for figure in figures.values() if isinstance(figure["value"], dict)]
     posts = [day["posts"] for day in days]
     drawn, (left, right) = plt.subplots(1, 2, figsize=(10, 4))
     for stage in days[0]["stages_cpu_s"]:

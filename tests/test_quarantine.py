@@ -334,15 +334,17 @@ def test_a_day_of_any_size_is_made_of_the_scenario_without_a_post_twice() -> Non
     assert made["text"].str.contains("岚湖").all()
 
 
-def test_a_days_growth_is_from_size_to_size_with_and_without_scoring() -> None:
-    from flows.bench_day import figures_of
+def test_a_days_growth_is_from_size_to_size_with_and_without_scoring(tmp_path: Path) -> None:
+    from flows.bench_day import chart, figures_of
 
     def day(posts: int, cpu_s: float, **stages: float) -> dict[str, Any]:
-        return {"posts": posts, "cpu_s": cpu_s, "stages_cpu_s": stages, "stages": stages}
+        return {"posts": posts, "cpu_s": cpu_s, "stages_cpu_s": stages, "stages": stages, "peak_mib": posts, "disk_mib": posts}
 
     figures = figures_of([day(10, 9.0, land=1.0, score=5.0), day(100, 80.0, land=20.0, score=50.0)])
     told = {name: (figure["value"], figure["met"]) for name, figure in figures.items() if name.startswith("growth")}
     assert told == {"growth, 10 to 100 posts": (0.89, True), "growth without scoring, 10 to 100 posts": (2.0, False)}
+    chart(figures, tmp_path / "day.png")
+    assert (tmp_path / "day.png").stat().st_size > 1000
 
 
 def test_the_nightly_audit_fails_with_a_sentence_and_the_next_list_says_it(
