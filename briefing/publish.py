@@ -104,7 +104,9 @@ def _write_day(
     said["earlier"] = [{"file": _stamp(one), "time": f"{one.astimezone(SHANGHAI):%H:%M}"} for one in sorted(earlier)]
     said.setdefault("has_record_page", (out / RECORD_PAGE).is_file())
     whole = page(template).render(said, base="", root="../")
-    if stamp < max(_stamps(folder), default=""):  # looked back from before the day's list: its own page, and nothing in that one's place
+    if stamp < max(
+        (path.name for path in folder.glob("list-*.html")), default=""
+    ):  # looked back from before the day's list: its own page, and nothing in that one's place
         files = {name: text for name, text in files.items() if not (folder / name).exists()} | {stamp: whole}
     else:
         twin = {"list.json": twins.as_json(said, rows, as_of), "list.csv": twins.as_csv(said, rows)}
@@ -120,10 +122,6 @@ def _write_day(
 
 def _stamp(as_of: datetime) -> str:
     return f"list-{as_of.astimezone(SHANGHAI):%H%M}.html"
-
-
-def _stamps(folder: Path) -> list[str]:
-    return [path.name for path in folder.glob("list-*.html")]
 
 
 def days(out: Path) -> list[str]:

@@ -34,13 +34,13 @@ class Landed:
 
 def land(
     warehouse: Warehouse, items: pl.DataFrame, fetches: pl.DataFrame, as_of: datetime, floors: Floors, docs: Path | None = None,
-    promises: Promises | None = None, goes_on: bool = False,
+    promises: Promises | None = None, goes_on: bool = False, answered: pl.DataFrame | None = None,
 ) -> Landed:  # fmt: skip
     """items: raw_items columns; fetches: fetches columns; floors: items a run (low, high) of every source that was asked.
 
     docs: folder for the pages of what the gate said; promises: what the card of every source says, asked or not; goes_on: a further part of
-    what this run has landed. StageStop if a table is not to be believed: then only what the gate measured is written. A second run changes
-    nothing.
+    what this run has landed; answered: what the sources said in it, where that is more than the items, for coverage. StageStop if a table
+    is not to be believed: then only what the gate measured is written. A second run changes nothing.
     """
     for table, frame in (("raw_items", items), ("fetches", fetches)):
         if wrong := [*strangers(table, frame), *shape(table, frame)]:
@@ -61,7 +61,9 @@ def land(
     stop_at([stop for checked in judged.values() for stop in checked.stops])
     aside = pl.concat([checked.quarantined for checked in judged.values()])
     posts_new, observations_new = _write(warehouse, judged, aside)
-    coverage = cover(warehouse, items, fetches, aside, as_of, floors, promises)
+    if answered is not None:
+        answered = fitted("raw_items", answered).filter(~warehouse.erased(answered))
+    coverage = cover(warehouse, items if answered is None else answered, fetches, aside, as_of, floors, promises)
     warehouse.replace("coverage", coverage, as_of)
     findings = [finding for checked in judged.values() for finding in checked.findings]
     return Landed(posts_new, observations_new, aside.height, findings, coverage, came_n - items.height)

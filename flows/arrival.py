@@ -121,7 +121,7 @@ def in_turn(road: Road) -> Iterator[Road]:
 def land(road: Road) -> int:
     """The landing folders through the gate into fetches, posts, observations, quarantine, coverage; returns new posts."""
     from crawlers.landing import let_go, read_landing
-    from expectations.coverage import Promise, cover
+    from expectations.coverage import Promise
     from expectations.land import land as through_the_gate
     from warehouse.erase import bury_again
 
@@ -136,11 +136,10 @@ def land(road: Road) -> int:
     said = json.loads((road.landing / RUN).read_text())
     floors = {source: (low, high) for source, (low, high) in said["floors"].items()}
     promises = {card.id: Promise(card.cadence_minutes, card.max_age_h, card.floor, card.ceiling) for card in road.cards()}
-    landed = through_the_gate(road.warehouse, items, fetches, road.as_of, floors, road.data_docs, promises)
-    if items.height < came.height:  # what another run has landed meanwhile is not new, and yet what the sources answered in this one
-        answered = came.filter(~road.warehouse.erased(came))
-        aside = landed.coverage.select(pl.col("source").repeat_by("quarantined_n").explode()).drop_nulls()
-        road.warehouse.replace("coverage", cover(road.warehouse, answered, fetches, aside, road.as_of, floors, promises), road.as_of)
+    landed = through_the_gate(
+        road.warehouse, items, fetches, road.as_of, floors, road.data_docs, promises,
+        answered=came,  # what another run has landed meanwhile is not new, and yet what the sources answered in this one
+    )  # fmt: skip
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)
     let_go(road.landing / RUN)

@@ -16,9 +16,9 @@ import polars as pl
 
 from crawlers.addresses import canonical_url
 from flows.road import Road
-from warehouse.erase import ERASED, Wish
+from warehouse.erase import ERASED, Wish, every, own_words
 from warehouse.erasing import none_meanwhile
-from warehouse.kept_out import at_any, hashed
+from warehouse.kept_out import hashed
 from warehouse.store import Warehouse
 
 ADDRESS = re.compile(r"https?://[^\s\"\\<>]+")
@@ -34,11 +34,10 @@ def titles(warehouse: Warehouse, wish: Wish) -> list[str]:
 
     Of an erasure that was stopped half-way the titles are gone already: then the events' ids, which stand beside them.
     """
-    meant = pl.col("author_hash").is_in(wish.authors).fill_null(False) | at_any(wish.urls)
-    posts = _all(warehouse, "posts").filter(meant).select("post_id", "title", "text").collect()
-    members = _all(warehouse, "event_posts").filter(pl.col("post_id").is_in(posts["post_id"].to_list())).select("event_id")
-    of = [_all(warehouse, table).join(members, on="event_id", how="semi").select("event_id", "title") for table in ("events", "warnings")]
-    words = [" ".join(said.split()) for name in ("title", "text") for said in posts[name].drop_nulls()]
+    posts = every(warehouse, "posts").filter(wish.meant).select("post_id", "title", "text").collect()
+    members = every(warehouse, "event_posts").filter(pl.col("post_id").is_in(posts["post_id"].to_list())).select("event_id")
+    of = [every(warehouse, table).join(members, on="event_id", how="semi").select("event_id", "title") for table in ("events", "warnings")]
+    words = own_words(posts)
     found = set[str]()
     for event_id, title in pl.concat(of).unique().collect().iter_rows():
         cut = (title or "").removesuffix("…")
@@ -85,7 +84,7 @@ def rejects(folder: Path, ids: Iterable[str], urls: Iterable[str]) -> list[Path]
 
 def erased_posts(warehouse: Warehouse) -> set[str]:
     """Of this erasure and of all before: one that was killed after the tables were done has left its pictures."""
-    return set(_all(warehouse, "erasures").filter(erased_kind="post").select("erased_id").collect()["erased_id"])
+    return set(every(warehouse, "erasures").filter(erased_kind="post").select("erased_id").collect()["erased_id"])
 
 
 def drop_pictures(folder: Path, posts: set[str], urls: Iterable[str], dry_run: bool) -> int:
@@ -109,9 +108,3 @@ def _asked(note: Path) -> set[str]:
     except (OSError, ValueError):
         return set()
     return {hashed(said[name]) for name in ("url", "final_url") if said.get(name)} if isinstance(said, dict) else set()
-
-
-def _all(warehouse: Warehouse, table: str) -> pl.LazyFrame:
-    """Every stored row, corrected ones too, as warehouse.erase looks at them."""
-    pinned = warehouse.opened(table)
-    return warehouse.scan(table) if pinned is None else warehouse.stored(table, pinned)

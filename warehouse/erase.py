@@ -50,6 +50,11 @@ class Wish:
     urls: tuple[str, ...] = ()
     note: str = ""
 
+    @property
+    def meant(self) -> pl.Expr:
+        """Rows by one of the authors or at one of the addresses."""
+        return pl.col("author_hash").is_in(self.authors).fill_null(False) | at_any(self.urls)
+
 
 def erase(warehouse: Warehouse, archive: Path, wish: Wish, at: datetime, dry_run: bool = False) -> Erased:
     """Erase from all tables and bury the answers; `dry_run` only counts. A second time finds nothing more, and says so by zeros."""
@@ -63,7 +68,7 @@ def erase(warehouse: Warehouse, archive: Path, wish: Wish, at: datetime, dry_run
 
 def _erase(warehouse: Warehouse, archive: Path, wish: Wish, at: datetime, dry_run: bool) -> Erased:
     ids = _ids(warehouse, wish)
-    posts = _all(warehouse, "posts").filter(pl.col("post_id").is_in(ids)).select("post_id", "url", "title", "text").collect()
+    posts = every(warehouse, "posts").filter(pl.col("post_id").is_in(ids)).select("post_id", "url", "title", "text").collect()
     aside = _says(wish) | _is_of(ids)
     answers = _answers(warehouse, ids, aside, wish)
     done = Erased(ids, sorted(wish.authors), sorted(answers["fetch_id"]), sorted(posts["url"].drop_nulls()))
@@ -107,16 +112,16 @@ def _ids(warehouse: Warehouse, wish: Wish) -> list[str]:
 
     A row set aside whose author is not the one of the stored post came under another's id: it goes, and the other's post stays.
     """
-    meant = pl.col("author_hash").is_in(wish.authors).fill_null(False) | at_any(wish.urls)
-    stored = _all(warehouse, "posts").filter(meant).select("post_id").collect()["post_id"]
-    aside = _all(warehouse, "quarantine").filter(_says(wish)).select(post_id=said("post_id"), by=said("author_hash")).collect()
+    stored = every(warehouse, "posts").filter(wish.meant).select("post_id").collect()["post_id"]
+    aside = every(warehouse, "quarantine").filter(_says(wish)).select(post_id=said("post_id"), by=said("author_hash")).collect()
     aside = aside.filter(pl.col("post_id").is_not_null())
-    owners = _all(warehouse, "posts").select("post_id", "author_hash").join(aside.lazy(), on="post_id").collect()
+    owners = every(warehouse, "posts").select("post_id", "author_hash").join(aside.lazy(), on="post_id").collect()
     others = owners.filter(pl.col("author_hash") != pl.col("by"))["post_id"].to_list()
     return sorted({*stored, *aside.filter(~pl.col("post_id").is_in(others))["post_id"]})
 
 
-def _all(warehouse: Warehouse, table: str) -> pl.LazyFrame:
+def every(warehouse: Warehouse, table: str) -> pl.LazyFrame:
+    """Every stored row, corrected ones too."""
     pinned = warehouse.opened(table)
     return warehouse.scan(table) if pinned is None else warehouse.stored(table, pinned)
 
@@ -124,16 +129,16 @@ def _all(warehouse: Warehouse, table: str) -> pl.LazyFrame:
 def _answers(warehouse: Warehouse, post_ids: list[str], aside: pl.Expr, wish: Wish) -> pl.DataFrame:
     """The answers that any of the posts, a count of one or a row set aside was read from, and those to the urls themselves."""
     ids = [
-        *_all(warehouse, "posts").filter(pl.col("post_id").is_in(post_ids)).select("fetch_id").collect()["fetch_id"],
-        *_all(warehouse, "observations").filter(pl.col("post_id").is_in(post_ids)).select("fetch_id").collect()["fetch_id"],
-        *_all(warehouse, "quarantine").filter(aside).select(said("fetch_id")).collect()["row"].drop_nulls(),
+        *every(warehouse, "posts").filter(pl.col("post_id").is_in(post_ids)).select("fetch_id").collect()["fetch_id"],
+        *every(warehouse, "observations").filter(pl.col("post_id").is_in(post_ids)).select("fetch_id").collect()["fetch_id"],
+        *every(warehouse, "quarantine").filter(aside).select(said("fetch_id")).collect()["row"].drop_nulls(),
     ]
     meant = pl.col("fetch_id").is_in(ids) | at_any(wish.urls)
-    return _all(warehouse, "fetches").filter(meant).select("fetch_id", "url", "warc_file", "warc_offset").collect()
+    return every(warehouse, "fetches").filter(meant).select("fetch_id", "url", "warc_file", "warc_offset").collect()
 
 
 def _others(warehouse: Warehouse, done: Erased) -> int:
-    shown = _all(warehouse, "posts").filter(pl.col("fetch_id").is_in(done.fetches), ~pl.col("post_id").is_in(done.posts))
+    shown = every(warehouse, "posts").filter(pl.col("fetch_id").is_in(done.fetches), ~pl.col("post_id").is_in(done.posts))
     return int(shown.select(pl.col("post_id").n_unique()).collect().item())
 
 
@@ -163,11 +168,16 @@ def _affected(warehouse: Warehouse, posts: pl.DataFrame, done: Erased, wish: Wis
     return plan
 
 
+def own_words(posts: pl.DataFrame) -> list[str]:
+    """Titles and texts as headlines are cut from them."""
+    return [" ".join(word.split()) for name in ("title", "text") for word in posts[name].drop_nulls()]
+
+
 def _titled(warehouse: Warehouse, table: str, posts: pl.DataFrame) -> pl.Expr:
     """Events and warnings of one of the posts that carry its own words as their title."""
-    members = _all(warehouse, "event_posts").filter(pl.col("post_id").is_in(posts["post_id"].to_list()))
-    rows = _all(warehouse, table).join(members, on="event_id", how="semi").select("event_id", "title").unique().collect()
-    words = [" ".join(word.split()) for name in ("title", "text") for word in posts[name].drop_nulls()]
+    members = every(warehouse, "event_posts").filter(pl.col("post_id").is_in(posts["post_id"].to_list()))
+    rows = every(warehouse, table).join(members, on="event_id", how="semi").select("event_id", "title").unique().collect()
+    words = own_words(posts)
     told = {title for title in rows["title"] if any(title.removesuffix("…") in word for word in words)}
     return pl.col("event_id").is_in(rows["event_id"].to_list()) & pl.col("title").is_in(sorted(told))
 
@@ -190,4 +200,4 @@ def _blanking(blank: dict[str, pl.Expr]) -> Callable[[pl.DataFrame], pl.DataFram
 
 
 def _count(warehouse: Warehouse, table: str, where: pl.Expr) -> int:
-    return int(_all(warehouse, table).filter(where).select(pl.len()).collect().item())
+    return int(every(warehouse, table).filter(where).select(pl.len()).collect().item())
